@@ -1,0 +1,99 @@
+// Package measure compiles candidates, proves their results right, and times
+// them. It supervises two kinds of worker processes (see cmd/nestling-worker):
+// compilers, which turn a scheduled program into object code, and runners,
+// which load one object, check it and time it. Whatever a candidate does to
+// its worker (abort, hang, write where it must not, eat memory), it costs that
+// candidate alone.
+package measure
+
+import (
+	"time"
+
+	"nestling/codegen"
+	"nestling/program"
+	"nestling/schedule"
+)
+
+// Candidate is one way to run a program.
+type Candidate struct {
+	Program  *program.Program
+	Schedule schedule.Schedule
+	// Baseline is the time of one run, in nanoseconds, of what the candidate
+	// is compared with (the default schedule, say); 0 if not known. Time limits
+	// and Plan.SlowerThan are relative to it.
+	Baseline float64
+}
+
+// Status is how a candidate ended.
+type Status string
+
+const (
+	OK        Status = "ok"
+	Wrong     Status = "wrong"   // wrong results, inputs changed, or memory written outside of the outputs
+	Crash     Status = "crash"   // the runner died
+	Timeout   Status = "timeout" // the compile or the run passed its time limit
+	Memory    Status = "memory"  // the compile or the run passed its memory limit
+	Compile   Status = "compile" // the schedule is illegal, MLIR refused it, or the compiler died
+	Cancelled Status = "cancelled"
+)
+
+// Outcome is what was found out about a candidate.
+type Outcome struct {
+	Status     Status
+	Error      string // why Status is not OK, in words
+	Reproducer string // folder with what repeats the failure, when there is one
+
+	Nanoseconds float64 // median time of a run
+	// Ratio is the median, over blocks, of the time of a run over the time in
+	// which the peak loop, run beside the block on the same threads, does a
+	// million floating-point operations. The clock's drift cancels in it; it is
+	// what rewards use. Program.Flops()/1e6/Ratio is the share of the peak.
+	Ratio        float64
+	Samples      []float64 // nanoseconds per run, one per block
+	Probe        []float64 // peak loop beside each block, GFLOP/s
+	RunsPerBlock int
+
+	MaxError            float64 // largest |got - want| / Σ|terms|
+	PrepareNanoseconds  float64 // time of the one `prepare` call
+	CompileMilliseconds float64
+	BusyThreads         float64 // CPU time over wall time of the kernel alone
+	Cached              bool    // remembered by the tuning database, not measured now
+}
+
+// Plan says how carefully to time.
+type Plan struct {
+	Warmup   int           // untimed runs first; at least the one that is checked
+	Samples  int           // blocks per process; default 5
+	MinBlock time.Duration // shortest block; default 1 ms
+	// Budget ends a process's timing with the samples it has; default 2 s.
+	// At least one block is always timed.
+	Budget time.Duration
+	// Limit kills a runner that has not answered; default 60 s. Where a baseline
+	// is known, LimitFactor × its time (for all the runs asked) may end it sooner.
+	Limit time.Duration
+	// SlowerThan stops timing after the first block when it is this many times
+	// slower than the candidate's baseline; 0 never stops early.
+	SlowerThan float64
+	Seed       uint64 // of the inputs
+	Flush      bool   // cold caches: emptied before every run
+	Fresh      bool   // measure even what the tuning database knows
+}
+
+// Options configure a Lab. The zero value of a field means its default.
+type Options struct {
+	Worker    string         // path of nestling-worker; default: FindWorker
+	Threads   int            // threads a kernel uses; default: the cores this process may use
+	Compilers int            // compiler processes; default: the cores this process may use
+	Tolerance float64        // largest |got - want| / Σ|terms|; default 1e-4
+	Target    codegen.Target // default: the host
+	Database  string         // folder of the tuning database; "" for none
+	// FailureDir collects one folder per candidate that died or was wrong;
+	// "" for none.
+	FailureDir   string
+	CompileLimit time.Duration // per compilation; default 60 s
+	MemoryLimit  int64         // resident bytes of one worker; default a quarter of the machine's
+	// RecycleAfter requests, or at RecycleBytes resident, a compiler is
+	// replaced: MLIR contexts never give memory back. Defaults 500 and 1 GiB.
+	RecycleAfter int
+	RecycleBytes int64
+}
