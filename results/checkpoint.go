@@ -1,0 +1,158 @@
+package results
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// Files of a checkpoint.
+const (
+	PolicyFile    = "policy.safetensors"
+	OptimizerFile = "optimizer.safetensors"
+	StateFile     = "state.json" // configuration, counters, random state
+)
+
+var checkpointName = regexp.MustCompile(`^checkpoint_([0-9]{6,})$`)
+
+// unfinished is how folders start that are not checkpoints yet.
+const unfinished = ".unfinished_checkpoint_"
+
+type checkpoint struct {
+	path      string
+	iteration int
+	written   time.Time
+}
+
+// LatestCheckpoint is the folder of the run's complete checkpoint with the
+// highest iteration. Where there is none the error is ErrNoModel.
+func (r *Run) LatestCheckpoint() (string, error) {
+	c, err := r.newestCheckpoint()
+	if err != nil {
+		return "", err
+	}
+	if c == nil {
+		return "", fmt.Errorf("%w in %s: its training wrote no checkpoint; `nestling train --model %s` makes one", ErrNoModel, r.Dir, r.Model)
+	}
+	return c.path, nil
+}
+
+func (r *Run) newestCheckpoint() (*checkpoint, error) {
+	entries, err := os.ReadDir(r.Models())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("cannot look for checkpoints: %w", err)
+	}
+	var newest *checkpoint
+	for _, e := range entries {
+		m := checkpointName.FindStringSubmatch(e.Name())
+		if m == nil {
+			continue
+		}
+		c := &checkpoint{path: filepath.Join(r.Models(), e.Name())}
+		if c.iteration, err = strconv.Atoi(m[1]); err != nil {
+			continue
+		}
+		// What was unpacked or copied by hand may be half there.
+		policy, policyErr := os.Stat(filepath.Join(c.path, PolicyFile))
+		state, stateErr := os.Stat(filepath.Join(c.path, StateFile))
+		if policyErr != nil || stateErr != nil || policy.Size() == 0 || state.Size() == 0 {
+			continue
+		}
+		c.written = state.ModTime()
+		if newest == nil || c.iteration > newest.iteration {
+			newest = c
+		}
+	}
+	return newest, nil
+}
+
+// SaveCheckpoint makes the checkpoint of an iteration: write fills a folder of
+// another name, its files are brought to the disk, and the folder is renamed
+// into place, so that a kill or a full disk at any moment leaves the checkpoints
+// there were. It returns the checkpoint's folder.
+func (r *Run) SaveCheckpoint(iteration int, write func(dir string) error) (string, error) {
+	final := filepath.Join(r.Models(), fmt.Sprintf("checkpoint_%06d", iteration))
+	dir, err := r.unfinishedCheckpoint()
+	if err != nil {
+		return "", fmt.Errorf("cannot save a checkpoint: %w", err)
+	}
+	err = write(dir)
+	if err == nil {
+		err = syncFiles(dir)
+	}
+	if err == nil {
+		err = replaceDir(dir, final)
+	}
+	if err != nil {
+		return "", errors.Join(fmt.Errorf("cannot save %s: %w", final, err), os.RemoveAll(dir))
+	}
+	return final, syncPath(r.Models())
+}
+
+// unfinishedCheckpoint makes a folder to write to, and clears away those that a
+// killed training left.
+func (r *Run) unfinishedCheckpoint() (string, error) {
+	if err := os.MkdirAll(r.Models(), 0o755); err != nil {
+		return "", err
+	}
+	entries, err := os.ReadDir(r.Models())
+	if err != nil {
+		return "", err
+	}
+	for _, e := range entries {
+		if len(e.Name()) > len(unfinished) && e.Name()[:len(unfinished)] == unfinished {
+			if err := os.RemoveAll(filepath.Join(r.Models(), e.Name())); err != nil {
+				return "", err
+			}
+		}
+	}
+	dir, err := os.MkdirTemp(r.Models(), unfinished)
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o755)
+}
+
+// replaceDir renames dir to final; what is there already, from a training that
+// was taken up before that iteration, makes room.
+func replaceDir(dir, final string) error {
+	err := os.Rename(dir, final)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	old := dir + "_old"
+	if err := os.Rename(final, old); err != nil {
+		return err
+	}
+	if err := os.Rename(dir, final); err != nil {
+		return err
+	}
+	return os.RemoveAll(old)
+}
+
+func syncFiles(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := syncPath(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return syncPath(dir)
+}
+
+// syncPath brings a file's content, or a folder's names, to the disk.
+func syncPath(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

@@ -1,0 +1,160 @@
+// Package stats holds the statistics that measured times are reported with:
+// medians, intervals that know which samples came from one process, ratios and
+// geometric means. Pure functions; the same input gives the same output, also
+// where numbers are drawn at random.
+package stats
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// Mean is the arithmetic mean; NaN of nothing.
+func Mean(x []float64) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += v
+	}
+	return sum / float64(len(x))
+}
+
+// StdDev is the standard deviation with denominator n−1; 0 for fewer than two
+// values.
+func StdDev(x []float64) float64 {
+	if len(x) < 2 {
+		return 0
+	}
+	mean, sum := Mean(x), 0.0
+	for _, v := range x {
+		sum += (v - mean) * (v - mean)
+	}
+	return math.Sqrt(sum / float64(len(x)-1))
+}
+
+// Quantile is the q-quantile (0 ≤ q ≤ 1), linear between neighbouring values
+// (definition 7 of Hyndman and Fan, numpy's default); NaN of nothing.
+func Quantile(x []float64, q float64) float64 {
+	return sortedQuantile(slices.Sorted(slices.Values(x)), q)
+}
+
+func sortedQuantile(sorted []float64, q float64) float64 {
+	if len(sorted) == 0 {
+		return math.NaN()
+	}
+	position := q * float64(len(sorted)-1)
+	below := int(position)
+	if below+1 >= len(sorted) {
+		return sorted[len(sorted)-1]
+	}
+	share := position - float64(below)
+	return sorted[below]*(1-share) + sorted[below+1]*share
+}
+
+// Median is the middle value; NaN of nothing.
+func Median(x []float64) float64 { return Quantile(x, 0.5) }
+
+// IQRShare is the interquartile range as a share of the median: above 0.10 a
+// measurement deserves a warning, above 0.25 a loud one.
+func IQRShare(x []float64) float64 {
+	sorted := slices.Sorted(slices.Values(x))
+	return (sortedQuantile(sorted, 0.75) - sortedQuantile(sorted, 0.25)) / sortedQuantile(sorted, 0.5)
+}
+
+// GeometricMean of positive values; NaN of nothing.
+func GeometricMean(x []float64) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += math.Log(v)
+	}
+	return math.Exp(sum / float64(len(x)))
+}
+
+// Interval is a 95 % confidence interval.
+type Interval struct{ Low, High float64 }
+
+// Contains tells whether v lies in the interval, its ends included.
+func (i Interval) Contains(v float64) bool { return i.Low <= v && v <= i.High }
+
+// resamples is how many bootstrap replicates an interval is read from.
+const resamples = 2000
+
+// MedianInterval is the 95 % interval of the median of all samples, by
+// bootstrap over clusters (one cluster: the samples of one process). Samples of
+// one process share its memory layout and its moment, so they are not
+// independent and whole clusters are drawn. A single cluster leaves nothing but
+// its samples to draw from; its interval says nothing of other processes.
+func MedianInterval(clusters [][]float64) Interval {
+	draw := newResampler(clusters, 1)
+	medians := make([]float64, resamples)
+	for i := range medians {
+		medians[i] = draw.median()
+	}
+	return expandedPercentiles(medians, draw.size())
+}
+
+// RatioInterval is the 95 % interval of median(numerator) / median(denominator),
+// both resampled by cluster, independently. A difference is significant where
+// it does not contain 1.
+func RatioInterval(numerator, denominator [][]float64) Interval {
+	above, below := newResampler(numerator, 1), newResampler(denominator, 2)
+	ratios := make([]float64, resamples)
+	for i := range ratios {
+		ratios[i] = above.median() / below.median()
+	}
+	return expandedPercentiles(ratios, min(above.size(), below.size()))
+}
+
+// resampler draws bootstrap replicates of one measurement.
+type resampler struct {
+	units [][]float64
+	pool  []float64
+	rng   *rand.Rand
+}
+
+// newResampler seeds by stream number: reports of the same samples agree to the
+// last digit.
+func newResampler(clusters [][]float64, stream uint64) *resampler {
+	var units [][]float64
+	total := 0
+	for _, c := range clusters {
+		if len(c) > 0 {
+			units = append(units, c)
+			total += len(c)
+		}
+	}
+	if len(units) == 1 {
+		units = slices.Collect(slices.Chunk(units[0], 1))
+	}
+	return &resampler{units, make([]float64, 0, total), rand.New(rand.NewPCG(0x9e3779b97f4a7c15, stream))}
+}
+
+// size is the number of units that are drawn from.
+func (r *resampler) size() int { return len(r.units) }
+
+// median of one replicate: as many units as there are, with replacement.
+func (r *resampler) median() float64 {
+	r.pool = r.pool[:0]
+	for range r.units {
+		r.pool = append(r.pool, r.units[r.rng.IntN(len(r.units))]...)
+	}
+	slices.Sort(r.pool)
+	return sortedQuantile(r.pool, 0.5)
+}
+
+// expandedPercentiles reads a 95 % interval from bootstrap replicates over n
+// units. Plain percentiles are too narrow for small n; they are moved outwards
+// as far as Student's t lies outside the normal (T. Hesterberg, "What Teachers
+// Should Know About the Bootstrap", The American Statistician 69(4), 2015,
+// "expanded percentile interval").
+func expandedPercentiles(replicates []float64, n int) Interval {
+	tail := 0.025
+	if n > 1 {
+		t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(n - 1)}.Quantile(tail)
+		tail = distuv.UnitNormal.CDF(math.Sqrt(float64(n)/float64(n-1)) * t)
+	}
+	slices.Sort(replicates)
+	return Interval{sortedQuantile(replicates, tail), sortedQuantile(replicates, 1-tail)}
+}
