@@ -1,0 +1,138 @@
+package schedule
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"nestling/program"
+)
+
+// MaxVectorIterations is the largest iteration space that V turns into vector
+// operations, which are unrolled completely: 14×32×4 multiply-adds, or a copy of
+// 1792 elements. Twice the code buys nothing and costs compile time.
+const MaxVectorIterations = 2048
+
+// checkVectorize reports whether the current loops of op can become vector
+// operations: once loops of one iteration are dropped, every operand is read or
+// written along a permutation of loops.
+func (s *State) checkVectorize(op int) error {
+	iterations, loops := 1, 0
+	for _, bound := range s.ops[op].bounds {
+		iterations *= bound
+		if bound > 1 {
+			loops++
+		}
+	}
+	if loops == 0 {
+		return errors.New("V finds no loop of more than one iteration; use NT")
+	}
+	if iterations > MaxVectorIterations {
+		return fmt.Errorf("V unrolls all of %s = %d iterations, more than %d; tile first", join(s.ops[op].bounds, "×"), iterations, MaxVectorIterations)
+	}
+	for i, operand := range s.program.Ops[op].Operands {
+		if err := s.checkVectorAccess(op, operand); err != nil {
+			return fmt.Errorf("V cannot read operand %d: %w", i, err)
+		}
+	}
+	return s.checkVectorBody(op)
+}
+
+// checkVectorAccess refuses windows, strides and diagonals.
+func (s *State) checkVectorAccess(op int, operand program.Operand) error {
+	seen := map[int]int{}
+	for d, row := range operand.Map.Coefficients {
+		loops, stride := s.vectorLoops(op, row)
+		switch {
+		case len(loops) > 1:
+			return fmt.Errorf("its dimension %d moves with loops %s at once; tile all but one of them to 1", d, join(loops, " "))
+		case len(loops) == 1 && stride != 1:
+			return fmt.Errorf("its dimension %d moves with stride %d along loop %d; tile that loop to 1", d, stride, loops[0])
+		case operand.Map.Offsets[d] != 0:
+			return fmt.Errorf("its dimension %d is read at an offset of %d", d, operand.Map.Offsets[d])
+		case !s.coversDimension(op, row, s.program.Values[operand.Value].Shape[d]):
+			return fmt.Errorf("its dimension %d is larger than what the loops read of it", d)
+		}
+		for _, l := range loops {
+			if earlier, ok := seen[l]; ok {
+				return fmt.Errorf("its dimensions %d and %d both move with loop %d; tile that loop to 1", earlier, d, l)
+			}
+			seen[l] = d
+		}
+	}
+	return nil
+}
+
+// vectorLoops lists the current loops of more than one iteration in a row of an
+// access map, and the coefficient of the last.
+func (s *State) vectorLoops(op int, row []int) (loops []int, stride int) {
+	o := &s.ops[op]
+	for l, original := range o.order {
+		if row[original] != 0 && o.bounds[l] > 1 {
+			loops = append(loops, l)
+			stride = row[original]
+		}
+	}
+	return loops, stride
+}
+
+// coversDimension reports whether the loops touch a whole operand dimension of
+// this size, as they do of the slice that tiling makes of it.
+func (s *State) coversDimension(op int, row []int, size int) bool {
+	extent := 1
+	for l, original := range s.ops[op].order {
+		bound := s.program.Ops[op].Loops[original].Bound
+		if row[original] != 0 && s.ops[op].bounds[l] < bound {
+			return true
+		}
+		extent += row[original] * (bound - 1)
+	}
+	return extent == size
+}
+
+// checkVectorBody reports whether the scalar body has a vector counterpart.
+func (s *State) checkVectorBody(op int) error {
+	o := &s.program.Ops[op]
+	for _, in := range o.Body {
+		if in.Op != "constant" && in.Op != "index" && !strings.HasPrefix(in.Op, "arith.") && !strings.HasPrefix(in.Op, "math.") {
+			return fmt.Errorf("V has no vector form of %s", in.Op)
+		}
+	}
+	reduces := false
+	for l := range s.ops[op].bounds {
+		reduces = reduces || s.iterator(op, l) == program.Reduction && s.ops[op].bounds[l] > 1
+	}
+	if reduces && !combines(o) {
+		return errors.New("V needs a reduction by a sum, product, maximum or minimum; tile the reduction loops to 1")
+	}
+	return nil
+}
+
+// combiners are the operations that a vector reduction can be made of.
+var combiners = map[string]bool{
+	"arith.addf": true, "arith.mulf": true,
+	"arith.maximumf": true, "arith.minimumf": true, "arith.maxnumf": true, "arith.minnumf": true,
+}
+
+// combines reports whether the body accumulates: it yields one combiner of the
+// result's old element and a value made without it.
+func combines(o *program.Op) bool {
+	old := len(o.Operands) - 1
+	last := o.Yield - len(o.Operands)
+	if last < 0 || !combiners[o.Body[last].Op] {
+		return false
+	}
+	uses := 0
+	for _, in := range o.Body {
+		if in.Op == "index" {
+			continue // its argument is a loop, not a register
+		}
+		for _, register := range in.Args {
+			if register == old {
+				uses++
+			}
+		}
+	}
+	args := o.Body[last].Args
+	return uses == 1 && (args[0] == old || args[1] == old)
+}
