@@ -1,0 +1,194 @@
+package compiler
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"nestling/codegen"
+	"nestling/mlir"
+)
+
+// Pass pipelines. The order of the OpenMP one matters: functions must have bare
+// pointers before OpenMP regions are lowered, or they are handed descriptors.
+const (
+	bufferizePipeline = "builtin.module(" +
+		"func.func(eliminate-empty-tensors)," +
+		"one-shot-bufferize{bufferize-function-boundaries=1 function-boundary-type-conversion=identity-layout-map allow-return-allocs-from-loops=1 buffer-alignment=64}," +
+		"canonicalize,cse," +
+		"buffer-results-to-out-params{hoist-static-allocs=1 modify-public-functions=1}," +
+		"canonicalize,cse)"
+	serialPipeline   = "builtin.module(func.func(scf-forall-to-for,convert-linalg-to-loops),canonicalize,cse,func.func(buffer-hoisting,promote-buffers-to-stack{max-alloc-size-in-bytes=65536}))"
+	parallelPipeline = "builtin.module(func.func(scf-forall-to-parallel,convert-linalg-to-loops),canonicalize,cse,func.func(promote-buffers-to-stack{max-alloc-size-in-bytes=65536}))"
+	deallocPipeline  = "builtin.module(buffer-deallocation-pipeline)"
+
+	lowerVectors   = "func.func(lower-vector-multi-reduction),canonicalize,cse,convert-vector-to-scf{full-unroll=1},"
+	lowerOpenMP    = "convert-scf-to-openmp,canonicalize,cse,"
+	lowerToLLVM    = "expand-strided-metadata,lower-affine,convert-scf-to-cf,canonicalize,cse,convert-vector-to-llvm{reassociate-fp-reductions=1},convert-math-to-llvm,convert-math-to-libm,finalize-memref-to-llvm,convert-ub-to-llvm,convert-arith-to-llvm,convert-index-to-llvm,convert-cf-to-llvm,convert-func-to-llvm{use-bare-ptr-memref-call-conv=1},"
+	lowerOpenMPEnd = "convert-openmp-to-llvm,"
+	lowerEnd       = "canonicalize,cse,reconcile-unrealized-casts"
+)
+
+// job is one compilation under way.
+type job struct {
+	compiler  *Compiler
+	request   codegen.Request
+	target    *mlir.TargetMachine
+	module    *mlir.Module
+	script    *mlir.Module
+	llvm      *mlir.LLVMModule
+	signature signature
+	clock     time.Time
+	result    codegen.Result
+}
+
+func (j *job) close() {
+	if j.module != nil {
+		j.module.Close()
+	}
+	if j.script != nil {
+		j.script.Close()
+	}
+	if j.llvm != nil {
+		j.llvm.Close()
+	}
+}
+
+// finish notes how long a stage took and, if wanted, what it left behind.
+func (j *job) finish(stage string) {
+	now := time.Now()
+	j.result.Timings = append(j.result.Timings, codegen.Timing{Stage: stage, Milliseconds: now.Sub(j.clock).Seconds() * 1e3})
+	if j.request.IR {
+		ir := j.module.String()
+		if j.llvm != nil {
+			ir = j.llvm.String()
+		}
+		j.result.Stages = append(j.result.Stages, codegen.Stage{Name: stage, IR: ir})
+	}
+	j.clock = time.Now()
+}
+
+func (j *job) parse() (err error) {
+	if j.module, err = j.compiler.context.Parse(j.request.Module, "module.mlir"); err != nil {
+		return err
+	}
+	if j.script, err = j.compiler.context.Parse(j.request.Script, "script.mlir"); err != nil {
+		return err
+	}
+	f, err := function(j.module, "module.mlir")
+	if err != nil {
+		return err
+	}
+	if j.signature, err = readSignature(f); err != nil {
+		return err
+	}
+	j.result.Symbol = j.signature.symbol
+	j.result.Header = j.signature.header()
+	j.result.PreparedBytes = j.signature.preparedBytes()
+	return nil
+}
+
+func (j *job) transformTensors() error { return j.module.Apply(j.script, "tensor_seq") }
+
+// bufferize goes from tensors to memory: results become out parameters, and
+// what buffers are left are laid out in one workspace.
+func (j *job) bufferize() error {
+	f, err := function(j.module, "module.mlir")
+	if err != nil {
+		return err
+	}
+	// Callers' inputs are theirs: nothing may be computed in place in them.
+	if err := j.setArgumentAttributes(f, "bufferization.writable = false"); err != nil {
+		return err
+	}
+	if err := j.module.Run(bufferizePipeline); err != nil {
+		return err
+	}
+	if err := j.copiesToLoops(); err != nil {
+		return err
+	}
+	pipeline := serialPipeline
+	if j.request.Threads > 1 {
+		pipeline = parallelPipeline
+	}
+	if err := j.module.Run(pipeline); err != nil {
+		return err
+	}
+	if err := j.placeWorkspace(); err != nil {
+		return err
+	}
+	return j.module.Run(deallocPipeline)
+}
+
+func (j *job) transformBuffers() error { return j.module.Apply(j.script, "buffer_seq") }
+
+func (j *job) lower() error {
+	f, err := function(j.module, "module.mlir")
+	if err != nil {
+		return err
+	}
+	// Inputs, outputs and workspace never overlap: part of the C interface.
+	if err := j.setArgumentAttributes(f, "llvm.noalias, llvm.align = 64 : i64"); err != nil {
+		return err
+	}
+	pipeline := lowerVectors + lowerToLLVM + lowerEnd
+	if j.request.Threads > 1 {
+		pipeline = lowerVectors + lowerOpenMP + lowerToLLVM + lowerOpenMPEnd + lowerEnd
+	}
+	return j.module.Run("builtin.module(" + pipeline + ")")
+}
+
+func (j *job) optimize() (err error) {
+	if j.llvm, err = j.module.ToLLVM(); err != nil {
+		return err
+	}
+	kernel := j.signature.symbol + "_kernel"
+	if err := j.llvm.Rename(j.signature.symbol, kernel); err != nil {
+		return err
+	}
+	if err := j.llvm.Link(j.signature.entryPoints(j.result.WorkspaceBytes)); err != nil {
+		return err
+	}
+	j.llvm.Internalize(kernel)
+	return j.llvm.Optimize(j.target, "default<O3>")
+}
+
+func (j *job) emit() (err error) {
+	if j.request.Assembly {
+		if j.result.Assembly, err = j.llvm.EmitAssembly(j.target); err != nil {
+			return err
+		}
+	}
+	j.result.Object, err = j.llvm.EmitObject(j.target)
+	return err
+}
+
+// setArgumentAttributes gives every argument of the function the same attributes,
+// in MLIR's syntax, in place of those it had.
+func (j *job) setArgumentAttributes(f mlir.Operation, attributes string) error {
+	one := "{" + attributes + "}"
+	list := make([]string, len(f.Body().Arguments()))
+	for i := range list {
+		list[i] = one
+	}
+	a, err := j.compiler.context.ParseAttribute("[" + strings.Join(list, ", ") + "]")
+	if err != nil {
+		return err
+	}
+	f.SetAttribute("arg_attrs", a)
+	return nil
+}
+
+// function finds the one function with a body.
+func function(m *mlir.Module, filename string) (mlir.Operation, error) {
+	var found []mlir.Operation
+	for _, op := range m.Operation().Body().Operations() {
+		if op.Name() == "func.func" && !op.Body().IsNull() {
+			found = append(found, op)
+		}
+	}
+	if len(found) != 1 {
+		return mlir.Operation{}, fmt.Errorf("%s: the module has %d functions with a body; expected one func.func on tensors", filename, len(found))
+	}
+	return found[0], nil
+}
