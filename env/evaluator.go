@@ -1,0 +1,64 @@
+package env
+
+import (
+	"context"
+	"math"
+
+	"nestling/program"
+	"nestling/schedule"
+)
+
+// Task is one finished episode, to be judged.
+type Task struct {
+	Program  *program.Program
+	Schedule schedule.Schedule
+}
+
+// Feedback is what a schedule turned out to be worth.
+type Feedback struct {
+	// LogSpeedup is ln(default schedule's time / this schedule's time), both
+	// as ratios to a probe timed in turns with them; 0 when Reason is set.
+	LogSpeedup float64
+	// Failed: wrong, crashed, out of time or memory, or did not compile.
+	Failed bool
+	// Reason says why there is no speedup. Without Failed, the schedule is not
+	// to blame: the default schedule itself could not be measured.
+	Reason string
+	// Cached: remembered, not measured now.
+	Cached bool
+}
+
+// Measured tells whether LogSpeedup was measured.
+func (f Feedback) Measured() bool { return f.Reason == "" }
+
+// RewardLimit bounds rewards on both sides, as the log of a tenfold change: a
+// failure costs as much as a tenfold slowdown, nothing costs more, and no
+// single program can carry the mean.
+const RewardLimit = math.Ln10
+
+// Reward is what the last step of an episode earns, within ±RewardLimit. All
+// steps before it earn nothing.
+func (f Feedback) Reward() float64 {
+	if f.Failed {
+		return -RewardLimit
+	}
+	return min(max(f.LogSpeedup, -RewardLimit), RewardLimit)
+}
+
+// Baseline is the time of a program's default schedule.
+type Baseline struct {
+	Ratio       float64 `json:"ratio"` // to the probe, as measure.Outcome.Ratio
+	Nanoseconds float64 `json:"nanoseconds"`
+}
+
+// Evaluator judges schedules in batches; results are in the order of the tasks.
+// A schedule that fails is feedback; an error means that nothing can be judged
+// any more (context cancelled, machine out of order).
+type Evaluator interface {
+	Evaluate(ctx context.Context, tasks []Task) ([]Feedback, error)
+	// Baselines are what schedules are compared with, by program hash, to be
+	// kept with a checkpoint and given back by Remember, so that a resumed
+	// training compares with the same numbers.
+	Baselines() map[string]Baseline
+	Remember(baselines map[string]Baseline)
+}

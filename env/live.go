@@ -1,0 +1,114 @@
+package env
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+
+	"nestling/measure"
+	"nestling/program"
+	"nestling/schedule"
+)
+
+// Lab measures candidates; *measure.Lab is one.
+type Lab interface {
+	Evaluate(ctx context.Context, batch []measure.Candidate, plan measure.Plan) ([]measure.Outcome, error)
+}
+
+// Live judges schedules by compiling, checking and timing them. The default
+// schedule of each program is measured once, before its first candidate. A
+// Live is not safe for concurrent use: no two timings run at once.
+type Live struct {
+	lab       Lab
+	plan      measure.Plan
+	machine   schedule.Machine
+	baselines map[string]Baseline // of the default schedule, by program hash
+	broken    map[string]string   // why the default schedule has none
+}
+
+// NewLive judges on one laboratory; every measurement follows the plan.
+func NewLive(lab Lab, plan measure.Plan, m schedule.Machine) *Live {
+	return &Live{lab: lab, plan: plan, machine: m,
+		baselines: map[string]Baseline{}, broken: map[string]string{}}
+}
+
+// Baselines are the default schedules' times so far, by program hash.
+func (l *Live) Baselines() map[string]Baseline { return maps.Clone(l.baselines) }
+
+// Remember takes baselines measured by an earlier process.
+func (l *Live) Remember(baselines map[string]Baseline) { maps.Copy(l.baselines, baselines) }
+
+// Evaluate measures the missing baselines, then each different task once.
+func (l *Live) Evaluate(ctx context.Context, tasks []Task) ([]Feedback, error) {
+	if err := l.measureBaselines(ctx, tasks); err != nil {
+		return nil, err
+	}
+	first := map[recordKey]int{} // index into batch
+	var batch []measure.Candidate
+	for _, t := range tasks {
+		key := recordKey{t.Program.Hash, t.Schedule.String()}
+		if _, seen := first[key]; !seen && l.broken[t.Program.Hash] == "" {
+			first[key] = len(batch)
+			batch = append(batch, measure.Candidate{
+				Program: t.Program, Schedule: t.Schedule,
+				Baseline: l.baselines[t.Program.Hash].Nanoseconds,
+			})
+		}
+	}
+	outcomes, err := l.lab.Evaluate(ctx, batch, l.plan)
+	if err != nil {
+		return nil, fmt.Errorf("measuring %d schedules: %w", len(batch), err)
+	}
+	out := make([]Feedback, len(tasks))
+	for i, t := range tasks {
+		hash := t.Program.Hash
+		if why := l.broken[hash]; why != "" {
+			out[i] = Feedback{Reason: "the default schedule cannot be measured: " + why}
+			continue
+		}
+		j := first[recordKey{hash, t.Schedule.String()}]
+		out[i] = feedback(outcomes[j], l.baselines[hash].Ratio)
+		outcomes[j].Cached = true // the next task that asks for it gets it for nothing
+	}
+	return out, nil
+}
+
+func feedback(o measure.Outcome, baseline float64) Feedback {
+	if o.Status != measure.OK {
+		return Feedback{Failed: true, Reason: fmt.Sprintf("%s: %s", o.Status, o.Error), Cached: o.Cached}
+	}
+	return Feedback{LogSpeedup: math.Log(baseline / o.Ratio), Cached: o.Cached}
+}
+
+func (l *Live) measureBaselines(ctx context.Context, tasks []Task) error {
+	var batch []measure.Candidate
+	asked := map[string]bool{}
+	for _, t := range tasks {
+		hash := t.Program.Hash
+		if _, known := l.baselines[hash]; !known && !asked[hash] && l.broken[hash] == "" {
+			asked[hash] = true
+			batch = append(batch, l.baseline(t.Program))
+		}
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	outcomes, err := l.lab.Evaluate(ctx, batch, l.plan)
+	if err != nil {
+		return fmt.Errorf("measuring the default schedules of %d programs: %w", len(batch), err)
+	}
+	for i, o := range outcomes {
+		hash := batch[i].Program.Hash
+		if o.Status == measure.OK {
+			l.baselines[hash] = Baseline{Ratio: o.Ratio, Nanoseconds: o.Nanoseconds}
+		} else {
+			l.broken[hash] = fmt.Sprintf("%s: %s", o.Status, o.Error)
+		}
+	}
+	return nil
+}
+
+func (l *Live) baseline(p *program.Program) measure.Candidate {
+	return measure.Candidate{Program: p, Schedule: schedule.Default(p, l.machine)}
+}
