@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -148,11 +149,16 @@ func syncFiles(dir string) error {
 	return syncPath(dir)
 }
 
-// syncPath brings a file's content, or a folder's names, to the disk.
+// syncPath brings a file's content, or a folder's names, to the disk. Some
+// network file systems know no sync of folders.
 func syncPath(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	err = f.Sync()
+	if errors.Is(err, syscall.EINVAL) {
+		err = nil
+	}
+	return errors.Join(err, f.Close())
 }

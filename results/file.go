@@ -107,16 +107,35 @@ func parse(text []byte) (File, error) {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, errors.New("is empty")
 	}
-	var f File
+	var entries map[string]json.RawMessage
 	decoder := json.NewDecoder(bytes.NewReader(text))
-	if err := decoder.Decode(&f); err != nil {
+	if err := decoder.Decode(&entries); err != nil {
 		return nil, explain(err, text)
 	}
 	if _, err := decoder.Token(); err != io.EOF {
 		return nil, fmt.Errorf("has more text after the results, in line %d", line(text, decoder.InputOffset()))
 	}
-	if len(f) == 0 {
+	if len(entries) == 0 {
 		return nil, errors.New("holds no benchmark")
+	}
+	return parseEntries(entries)
+}
+
+func parseEntries(entries map[string]json.RawMessage) (File, error) {
+	f := File{}
+	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		var e Entry
+		err := json.Unmarshal(entries[name], &e)
+		var wrong *json.UnmarshalTypeError
+		switch {
+		case errors.As(err, &wrong) && wrong.Field == "":
+			return nil, fmt.Errorf("is not a results file: %s is a JSON %s where an object belongs", name, wrong.Value)
+		case errors.As(err, &wrong):
+			return nil, fmt.Errorf("is not a results file: %s of %s is a JSON %s", wrong.Field, name, wrong.Value)
+		case err != nil:
+			return nil, fmt.Errorf("is not a results file: %s: %w", name, err)
+		}
+		f[name] = e
 	}
 	return f, nil
 }
@@ -136,6 +155,7 @@ func (f File) check(path string) error {
 	return nil
 }
 
+// explain says why text is not one JSON object.
 func explain(err error, text []byte) error {
 	var wrong *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
@@ -144,10 +164,8 @@ func explain(err error, text []byte) error {
 		return fmt.Errorf("is cut short: it ends in line %d, inside the results", line(text, int64(len(text))))
 	case errors.As(err, &syntax):
 		return fmt.Errorf("is not JSON: line %d: %w", line(text, syntax.Offset), err)
-	case errors.As(err, &wrong) && wrong.Field == "":
-		return fmt.Errorf("is not a results file: it holds a JSON %s where an object by benchmark name belongs", wrong.Value)
 	case errors.As(err, &wrong):
-		return fmt.Errorf("is not a results file: line %d: %s is a JSON %s", line(text, wrong.Offset), wrong.Field, wrong.Value)
+		return fmt.Errorf("is not a results file: it holds a JSON %s where an object by benchmark name belongs", wrong.Value)
 	}
 	return fmt.Errorf("is not a results file: %w", err)
 }

@@ -35,7 +35,7 @@ var runName = regexp.MustCompile(`^run_(0|[1-9][0-9]*)$`)
 // from 0. Creating a directory is atomic, so processes that start together get
 // different runs.
 func NewRun(root, model string) (*Run, error) {
-	if model == "" || model != filepath.Base(model) || strings.HasPrefix(model, ".") {
+	if model == "" || strings.ContainsRune(model, filepath.Separator) || strings.HasPrefix(model, ".") {
 		return nil, fmt.Errorf("%q cannot name a model: it becomes a folder under %s", model, root)
 	}
 	parent := filepath.Join(root, model)
