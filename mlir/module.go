@@ -28,8 +28,9 @@ func (c *Context) Parse(source, filename string) (*Module, error) {
 	}
 	module := C.mlirModuleFromOperation(op)
 	if C.mlirModuleIsNull(module) {
-		C.mlirOperationDestroy(op)
-		return nil, fmt.Errorf("%s: expected a module at the top level", filename)
+		// A text may leave the module around its one function out.
+		module = C.mlirModuleCreateEmpty(C.mlirOperationGetLocation(op))
+		C.mlirBlockAppendOwnedOperation(C.mlirModuleGetBody(module), op)
 	}
 	return &Module{context: c, raw: module}, nil
 }
