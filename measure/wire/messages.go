@@ -10,7 +10,7 @@ import (
 // Ready is a worker's first frame: libraries are loaded, requests are welcome.
 // Starting up does not count against a request's time limit.
 type Ready struct {
-	PID int
+	LLVM string // version of LLVM, from compilers
 }
 
 // CompileRequest asks a compiler for one of its two services: exactly one
@@ -36,23 +36,16 @@ type CompileResponse struct {
 
 // Tensor is a row-major float32 array in the shared memory.
 type Tensor struct {
-	Offset   int64 // bytes from the start, a multiple of 64
+	Offset   int64 // bytes from the start
 	Elements int
 }
 
-// Output is a result with what it is compared with, all in the shared memory.
-// Element Index[i] of the result must be Want[i] within tolerance × Scale[i].
-type Output struct {
-	Elements int
-	Shape    []int
-	// Samples is the number of elements compared. Want holds their float64
-	// values, Scale their float64 magnitudes Σ|terms|, Index their int64
-	// positions; all are byte offsets into the shared memory.
-	Samples            int
-	Want, Scale, Index int64
-}
+// A conversation with a runner: RunRequest, answered by FirstRun; the main
+// process checks the outputs it finds in the shared memory and, if they are
+// right, sends TimeRequest, answered by TimeResponse with fresh outputs to
+// check. The runner knows no reference, so nothing it runs can spoil one.
 
-// RunRequest asks a runner to load one object, check it, and time it.
+// RunRequest asks a runner to load one object and run it once.
 type RunRequest struct {
 	Object  []byte
 	Symbol  string
@@ -60,51 +53,56 @@ type RunRequest struct {
 
 	Inputs         []Tensor // arguments known at run time, in order
 	Weights        []Tensor // arguments known ahead of time, in order
-	Outputs        []Output
-	SharedBytes    int64 // size of the shared memory
+	Outputs        []Tensor // where results are to be written
 	PreparedBytes  int64
 	WorkspaceBytes int64
-
-	Tolerance float64
-	Timing    Timing
 }
 
-// Timing says how a runner takes its times.
-type Timing struct {
-	Warmup   int           // untimed runs before the first block, the check included
-	Blocks   int           // samples wanted
-	MinBlock time.Duration // shortest block; a block repeats the kernel to fill it
-	Budget   time.Duration // stop after this long with the blocks there are
-	// SlowerThan, in nanoseconds a run, ends timing after the first block that
-	// is slower; 0 never does.
-	SlowerThan float64
-	// Flush empties the caches before each run; a block is then one run.
-	Flush bool
-}
-
-// Verdict is how a run ended when the process survived it.
+// Verdict is what a runner itself found wrong, if anything.
 type Verdict string
 
 const (
-	Correct Verdict = "correct"
-	Wrong   Verdict = "wrong"   // results, inputs or memory around them are not as they must be
-	Refused Verdict = "refused" // the object could not be loaded or memory not be had
+	// Sound: as far as can be seen without a reference.
+	Sound Verdict = "sound"
+	// Wrong: outputs not written, or something else than outputs written.
+	Wrong Verdict = "wrong"
+	// Refused: the object could not be loaded, or memory not be had.
+	Refused Verdict = "refused"
 )
 
-// RunResponse is what a runner found.
-type RunResponse struct {
-	Verdict Verdict
-	Error   string // with Wrong and Refused
-
-	MaxError float64 // largest |got - want| / scale, of both checks
-
-	Samples            []float64 // nanoseconds per run, one per block
-	RunsPerBlock       int
-	Probe              []float64 // GFLOP/s of the peak loop beside each block
-	ProbeISA           string    // "avx512", "avx2+fma", "avx+…" as chosen at run time
+// FirstRun tells how the one run before any timing went. If it was sound, the
+// outputs are in the shared memory.
+type FirstRun struct {
+	Verdict            Verdict
+	Error              string // unless Sound
+	LoadNanoseconds    float64
 	PrepareNanoseconds float64
+}
+
+// TimeRequest says how a runner takes its times.
+type TimeRequest struct {
+	Warmup   int           // untimed runs before the first block
+	Blocks   int           // samples wanted
+	MinBlock time.Duration // shortest block; a block repeats the kernel to fill it
+	Budget   time.Duration // stop after this long with the blocks there are, at least one
+	// SlowerThan, in nanoseconds a run, ends timing after the first block if
+	// that is slower; 0 never does.
+	SlowerThan float64
+	// FlushBytes of other memory are walked over before each run, to empty the
+	// caches; a block is then one run. 0 leaves the caches hot.
+	FlushBytes int64
+}
+
+// TimeResponse is what the runs took. If Sound, the outputs of the last run are
+// in the shared memory.
+type TimeResponse struct {
+	Verdict      Verdict
+	Error        string
+	Samples      []float64 // nanoseconds per run, one per block
+	Probe        []float64 // GFLOP/s of the peak loop beside each block
+	ProbeISA     string    // instructions of the peak loop: "avx512", "avx2+fma", "sse2"
+	RunsPerBlock int
 	// BusyThreads is CPU time over wall time while the kernel alone ran, before
-	// anything else had started threads.
-	BusyThreads     float64
-	LoadNanoseconds float64
+	// the peak loop had started threads of its own.
+	BusyThreads float64
 }

@@ -14,7 +14,7 @@ func TestFramesSurviveTheWay(t *testing.T) {
 	var pipe bytes.Buffer
 	sent := []RunRequest{
 		{Symbol: "matmul", Object: []byte{0, 1, 2}, Inputs: []Tensor{{Offset: 64, Elements: 9}}, Threads: 2},
-		{Symbol: "other", Tolerance: 1e-4},
+		{Symbol: "other", WorkspaceBytes: 7},
 	}
 	for _, m := range sent {
 		if err := Write(&pipe, m); err != nil {

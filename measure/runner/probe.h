@@ -1,0 +1,18 @@
+// The peak loop: how many single-precision operations per second this machine
+// does at this moment, at best, on so many threads.
+#ifndef NESTLING_PROBE_H
+#define NESTLING_PROBE_H
+
+#include <stdint.h>
+
+// What the loop is made of on this machine: "avx512", "avx2+fma" or "sse2".
+const char *nestlingProbeISA(void);
+
+// Runs the loop on so many threads for about so many nanoseconds and returns
+// the sum of the threads' GFLOP/s.
+double nestlingProbe(int threads, int64_t nanoseconds);
+
+// CLOCK_MONOTONIC, in nanoseconds.
+int64_t nestlingNow(void);
+
+#endif

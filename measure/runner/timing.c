@@ -1,0 +1,91 @@
+#include "timing.h"
+
+#include "probe.h"
+
+#include <time.h>
+
+extern void omp_set_num_threads(int);
+extern void omp_set_dynamic(int);
+
+void nestlingSetThreads(int threads) {
+  omp_set_dynamic(0);
+  omp_set_num_threads(threads);
+}
+
+// CPU time of all threads of this process, in nanoseconds.
+static int64_t cpuTime(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t nestlingCall(nestlingKernel run, void **args) {
+  int64_t begin = nestlingNow();
+  run(args);
+  return nestlingNow() - begin;
+}
+
+static int64_t timeRuns(const nestlingPlan *plan, int64_t runs) {
+  int64_t begin = nestlingNow();
+  for (int64_t i = 0; i < runs; i++)
+    plan->run(plan->args);
+  return nestlingNow() - begin;
+}
+
+// Nanoseconds per run of a block that lasts long enough even where a run takes
+// less time than it did at first.
+static double timeBlock(const nestlingPlan *plan, int64_t runs) {
+  int64_t elapsed = 0, done = 0;
+  do {
+    elapsed += timeRuns(plan, runs);
+    done += runs;
+  } while (elapsed < plan->minBlock);
+  return (double)elapsed / (double)done;
+}
+
+static double timeColdRun(const nestlingPlan *plan) {
+  for (size_t i = 0; i < plan->flushBytes; i += 64)
+    ((volatile char *)plan->flush)[i]++;
+  return (double)timeRuns(plan, 1);
+}
+
+// Runs the kernel until the warm-up is done and a block of the returned number
+// of runs lasts plan->minBlock. The probe has not run yet, so the CPU time seen
+// here is the kernel's own: idle OpenMP threads spin, and would count for busy
+// ones later.
+static int64_t calibrate(const nestlingPlan *plan, int64_t deadline, double *busyThreads) {
+  int64_t runs = 1, warm = 0;
+  int64_t begin = nestlingNow(), cpu = cpuTime();
+  for (;;) {
+    int64_t elapsed = timeRuns(plan, runs);
+    int64_t now = nestlingNow();
+    warm += runs;
+    int longEnough = elapsed >= plan->minBlock;
+    if ((longEnough && warm >= plan->warmup) || now >= deadline) {
+      *busyThreads = (double)(cpuTime() - cpu) / (double)(now - begin);
+      return runs;
+    }
+    if (longEnough)
+      continue;
+    // Aim a little beyond the target, and do not trust one short block.
+    double wanted = 1.1 * (double)runs * (double)plan->minBlock / (double)(elapsed + 1) + 1;
+    double most = 10.0 * (double)runs;
+    runs = (int64_t)(wanted < most ? wanted : most);
+  }
+}
+
+nestlingTimes nestlingTime(const nestlingPlan *plan, double *sample, double *probe) {
+  // Long enough for thousands of iterations, short beside a block.
+  const int64_t probeTime = 300000;
+  nestlingTimes times = {0, 1, 0};
+  int64_t deadline = nestlingNow() + plan->budget;
+  int64_t runs = calibrate(plan, deadline, &times.busyThreads);
+  times.runsPerBlock = plan->flush ? 1 : runs;
+  do {
+    probe[times.blocks] = nestlingProbe(plan->threads, probeTime);
+    sample[times.blocks] = plan->flush ? timeColdRun(plan) : timeBlock(plan, runs);
+    times.blocks++;
+  } while (times.blocks < plan->blocks && nestlingNow() < deadline &&
+           !(plan->slowerThan > 0 && sample[0] > plan->slowerThan));
+  return times;
+}
