@@ -156,24 +156,44 @@ func (f fusion) parallelLoops(root []program.Loop, mark []bool) int {
 
 // fuse takes op's fusible producers into the tile of the given sizes.
 func (s *State) fuse(op int, sizes []int) {
-	o := &s.ops[op]
+	root := &s.ops[op]
 	tile := make([]int, len(sizes)) // by original loop
-	var tiled []int
-	for l, size := range sizes {
-		if size > 0 && size < o.bounds[l] {
-			tile[o.order[l]] = size
-			tiled = append(tiled, o.order[l])
+	for l, original := range root.order {
+		tile[original] = root.bounds[l]
+		if sizes[l] > 0 {
+			tile[original] = sizes[l]
 		}
 	}
-	for _, f := range s.fusions(op, tiled) {
+	for _, f := range s.fusions(op, s.tiledLoops(op, sizes)) {
 		producer := &s.ops[f.op]
-		for l, root := range f.loops {
-			if root >= 0 && tile[root] > 0 {
-				producer.bounds[l] = tile[root]
+		for l, follows := range f.loops {
+			if follows >= 0 {
+				producer.bounds[l] = tile[follows]
 			}
 		}
 		producer.fusedInto = op
 		producer.parallel = true
-		o.fused = append(o.fused, f.op)
 	}
+}
+
+// tiledLoops lists the original loops that the sizes really tile.
+func (s *State) tiledLoops(op int, sizes []int) []int {
+	var tiled []int
+	for l, size := range s.effectiveSizes(op, sizes) {
+		if size > 0 {
+			tiled = append(tiled, s.ops[op].order[l])
+		}
+	}
+	return tiled
+}
+
+// effectiveSizes puts 0 for sizes that leave their loop whole.
+func (s *State) effectiveSizes(op int, sizes []int) []int {
+	effective := slices.Clone(sizes)
+	for l, bound := range s.ops[op].bounds {
+		if effective[l] == bound {
+			effective[l] = 0
+		}
+	}
+	return effective
 }

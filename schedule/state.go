@@ -32,9 +32,8 @@ type opState struct {
 	bounds    []int // of the current loops
 	order     []int // original loop of each current loop
 	actions   []Action
-	fusedInto int   // consumer, -1 if none
-	fused     []int // producers that this operation's TF took in, in that order
-	parallel  bool  // inside an scf.forall
+	fusedInto int  // consumer, -1 if none
+	parallel  bool // inside an scf.forall
 	done      bool
 }
 
@@ -102,7 +101,6 @@ func (s *State) Clone() *State {
 		o.bounds = slices.Clone(o.bounds)
 		o.order = slices.Clone(o.order)
 		o.actions = slices.Clone(o.actions)
-		o.fused = slices.Clone(o.fused)
 	}
 	return c
 }
@@ -113,6 +111,12 @@ func (s *State) Apply(op int, a Action) error {
 	if err := s.Check(op, a); err != nil {
 		return err
 	}
+	s.apply(op, a)
+	return nil
+}
+
+// apply appends an action that is known to be legal.
+func (s *State) apply(op int, a Action) {
 	o := &s.ops[op]
 	switch a.Kind {
 	case Interchange:
@@ -130,7 +134,6 @@ func (s *State) Apply(op int, a Action) error {
 		o.done = true
 	}
 	o.actions = append(o.actions, Action{Kind: a.Kind, Sizes: slices.Clone(a.Sizes), Order: slices.Clone(a.Order)})
-	return nil
 }
 
 func (s *State) interchange(op int, order []int) {
@@ -157,12 +160,31 @@ func (s *State) iterator(op, loop int) program.Iterator {
 // Check reports whether a whole schedule is legal for p; nil if it is, else the
 // first reason that it is not. Operations that s does not mention count as NT.
 func Check(p *program.Program, s Schedule) error {
-	_, err := replay(p, s)
-	return err
+	return replay(p, s, func(*State, int, Action) {})
 }
 
-// replay builds the state that a whole schedule leads to.
-func replay(p *program.Program, s Schedule) (*State, error) {
+// replay applies a whole schedule to an empty state, and shows each action, once
+// it is known to be legal, to visit, with the state before it.
+func replay(p *program.Program, s Schedule, visit func(before *State, op int, a Action)) error {
+	actions, err := completeActions(p, s)
+	if err != nil {
+		return err
+	}
+	state := NewState(p)
+	for _, op := range state.Order() {
+		for _, a := range actions[op] {
+			if err := state.Check(op, a); err != nil {
+				return err
+			}
+			visit(state, op, a)
+			state.apply(op, a)
+		}
+	}
+	return nil
+}
+
+// completeActions gives each operation its actions, NT to those without.
+func completeActions(p *program.Program, s Schedule) ([][]Action, error) {
 	actions := make([][]Action, len(p.Ops))
 	for _, o := range s {
 		op, err := p.OpIndex(o.Op)
@@ -177,16 +199,10 @@ func replay(p *program.Program, s Schedule) (*State, error) {
 		}
 		actions[op] = o.Actions
 	}
-	state := NewState(p)
-	for _, op := range state.Order() {
+	for op := range actions {
 		if actions[op] == nil {
 			actions[op] = []Action{{Kind: NoTransform}}
 		}
-		for _, a := range actions[op] {
-			if err := state.Apply(op, a); err != nil {
-				return nil, err
-			}
-		}
 	}
-	return state, nil
+	return actions, nil
 }
