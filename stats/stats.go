@@ -49,8 +49,8 @@ func sortedQuantile(sorted []float64, q float64) float64 {
 	if below+1 >= len(sorted) {
 		return sorted[len(sorted)-1]
 	}
-	share := position - float64(below)
-	return sorted[below]*(1-share) + sorted[below+1]*share
+	low, high := sorted[below], sorted[below+1]
+	return min(low+(high-low)*(position-float64(below)), high)
 }
 
 // Median is the middle value; NaN of nothing.
