@@ -43,7 +43,7 @@ SlurmdPort={{.NodePort}}
 SlurmUser={{.User}}
 SlurmdUser={{.User}}
 AuthType=auth/munge
-AuthInfo=socket={{.Dir}}/munge.socket,cred_expire=3
+AuthInfo=socket={{.Dir}}/munge.socket
 CredType=cred/munge
 StateSaveLocation={{.Dir}}/state
 SlurmdSpoolDir={{.Dir}}/spool
