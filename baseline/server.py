@@ -1,0 +1,290 @@
+"""Runs one benchmark at a time in PyTorch, as it is told.
+
+Requests come on file descriptor 3 and answers leave on 4, one JSON object a
+line; tensors pass in shared memory, inputs on 5 and outputs on 6. Standard
+output stays free for whatever libraries print. The thread counts of OpenMP,
+OpenBLAS and MKL are in the environment already: they are read at import.
+"""
+
+import sys
+
+sys.path = [folder for folder in sys.path if folder]  # no torch.py of the current folder
+
+import gc
+import json
+import os
+import platform
+import time
+
+REQUESTS, ANSWERS, INPUTS, OUTPUTS = 3, 4, 5, 6
+MINIMAL_BLOCK = 1_000_000  # nanoseconds: shorter calls are timed several at once
+MINIMAL_RATE = 4.0  # GFLOP/s of a library that is not known by name
+
+
+class Refused(Exception):
+    """An answer that is no accident: kind tells the other side which it is."""
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = kind
+
+
+def start(request):
+    """Imports PyTorch, sets threads, refuses what would be no opponent."""
+    global torch
+    try:
+        import torch
+    except Exception as error:
+        raise Refused("torch", one_line(error))
+    torch.set_num_threads(request["threads"])
+    if request["method"] == "compile" and not hasattr(torch, "compile"):
+        raise Refused("unavailable", "torch.compile is not available in torch %s; it came with PyTorch 2" % torch.__version__)
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "working_threads": working_threads(),
+        "blas": blas(),
+        "mkldnn": torch.backends.mkldnn.is_available(),
+        "config": torch.__config__.show() + torch.__config__.parallel_info(),
+    }
+
+
+def blas():
+    """The library behind torch.mm, as found in this process; PyTorch's own
+    description only knows what it was built against."""
+    rate = multiply_rate()
+    libraries = mapped_libraries()
+    for path in libraries:
+        if os.path.basename(path).startswith("libblas.so") and not known(path):
+            raise Refused("blas", "its matrix products run on the reference BLAS (%s, %.1f GFLOP/s)" % (path, rate))
+    for path in libraries:
+        if "libblas" not in path and known(os.path.basename(path)):
+            return path
+    if "mkl_version" in torch.__config__.show().lower() or torch.backends.mkl.is_available():
+        return "mkl"
+    if rate < MINIMAL_RATE:
+        raise Refused("blas", "its matrix products reach only %.1f GFLOP/s" % rate)
+    return "unknown"
+
+
+def known(path):
+    return any(name in path for name in ("openblas", "mkl_", "blis", "atlas", "armpl"))
+
+
+def mapped_libraries():
+    with open("/proc/self/maps") as maps:
+        return sorted({line.split(maxsplit=5)[5].strip() for line in maps if ".so" in line})
+
+
+def multiply_rate():
+    """GFLOP/s of small matrix products, which no library spreads over threads."""
+    size, repeat = 64, 50
+    a, b = torch.rand(size, size), torch.rand(size, size)
+    best = float("inf")
+    for _ in range(4):
+        begin = time.thread_time_ns()
+        for _ in range(repeat):
+            torch.mm(a, b)
+        best = min(best, time.thread_time_ns() - begin)
+    return repeat * 2 * size**3 / max(best, 1)
+
+
+def working_threads():
+    """How many threads do work, counted by the CPU time that each spends:
+    the settings are only what was asked for. OpenBLAS and OpenMP have threads
+    of their own, so each is tried."""
+    matrix, vector = torch.rand(512, 512), torch.rand(1 << 21)
+    counts = []
+    for work in (lambda: torch.mm(matrix, matrix), lambda: torch.exp(vector)):
+        work()  # starts the threads
+        time.sleep(0.1)  # threads of the other kind spin for a while after their work
+        before, begin = thread_times(), time.process_time_ns()
+        while time.process_time_ns() - begin < 60_000_000:
+            work()
+        spent = [after - before.get(thread, 0) for thread, after in thread_times().items()]
+        counts.append(sum(1 for s in spent if s > 0.2 * max(spent)))
+    return {"matmul": counts[0], "elementwise": counts[1]}
+
+
+def thread_times():
+    """CPU nanoseconds of each thread of this process."""
+    times = {}
+    for thread in os.listdir("/proc/self/task"):
+        with open("/proc/self/task/%s/schedstat" % thread) as file:
+            times[thread] = int(file.read().split()[0])
+    return times
+
+
+def matmul():
+    class Matmul(torch.nn.Module):
+        def forward(self, a, b):
+            return torch.matmul(a, b)
+
+    return Matmul()
+
+
+def linear(weight, bias):
+    layer = torch.nn.Linear(weight.shape[1], weight.shape[0])
+    layer.weight.data, layer.bias.data = weight, bias
+    return layer
+
+
+def conv2d(weight, bias):
+    layer = conv_layer(weight, True)
+    layer.bias.data = bias
+    return layer
+
+
+def conv_layer(weight, bias):
+    out, channels, height, width = weight.shape
+    padding = (height // 2, width // 2)
+    layer = torch.nn.Conv2d(channels, out, (height, width), padding=padding, bias=bias)
+    layer.weight.data = weight
+    return layer
+
+
+def resnet_block(*weights):
+    """The basic block as torchvision writes it."""
+
+    class ResNetBlock(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv1, self.bn1 = conv_layer(weights[0], False), batch_norm(*weights[1:5])
+            self.conv2, self.bn2 = conv_layer(weights[5], False), batch_norm(*weights[6:10])
+            self.relu = torch.nn.ReLU(inplace=True)
+
+        def forward(self, x):
+            out = self.relu(self.bn1(self.conv1(x)))
+            out = self.bn2(self.conv2(out))
+            out += x
+            return self.relu(out)
+
+    return ResNetBlock()
+
+
+def batch_norm(gamma, beta, mean, variance):
+    layer = torch.nn.BatchNorm2d(gamma.shape[0])
+    layer.weight.data, layer.bias.data = gamma, beta
+    layer.running_mean, layer.running_var = mean, variance
+    return layer
+
+
+MODELS = {"matmul": matmul, "linear": linear, "conv2d": conv2d, "resnet_block": resnet_block}
+
+
+def load(request):
+    """Builds the model from the inputs in shared memory. The answer's
+    preparation is what the method does ahead of the first call."""
+    global model, inputs
+    tensors, weights = read_inputs(request["args"])
+    with torch.no_grad():
+        model = MODELS[request["kind"]](*weights).eval()
+    inputs = tuple(tensors)
+    begin = time.perf_counter_ns()
+    model = prepare(model, request["method"])
+    with torch.inference_mode():
+        shape = list(model(*inputs).shape)
+    return {"shape": shape, "prepare": time.perf_counter_ns() - begin}
+
+
+def prepare(model, method):
+    if method == "jit":
+        with torch.no_grad():
+            traced = torch.jit.trace(model, inputs, check_trace=False)
+            return torch.jit.optimize_for_inference(torch.jit.freeze(traced.eval()))
+    if method == "compile":
+        return torch.compile(model)
+    return model
+
+
+def read_inputs(args):
+    """The tensors of the call, and the weights, each in memory of its own."""
+    total = sum(elements(arg["shape"]) for arg in args)
+    memory = torch.from_file("/proc/self/fd/%d" % INPUTS, False, total)
+    tensors, weights, offset = [], [], 0
+    for arg in args:
+        count = elements(arg["shape"])
+        tensor = memory[offset : offset + count].view(arg["shape"]).clone()
+        (weights if arg["weight"] else tensors).append(tensor)
+        offset += count
+    return tensors, weights
+
+
+def elements(shape):
+    count = 1
+    for extent in shape:
+        count *= extent
+    return count
+
+
+def run(request):
+    """Times the model: samples are nanoseconds per call, the mean of a block."""
+    with torch.inference_mode():
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(request["warmup"]):
+                timed(1)
+            block = block_length()
+            processor, wall = time.process_time_ns(), time.perf_counter_ns()
+            samples = [timed(block) / block for _ in range(request["runs"])]
+            wall = time.perf_counter_ns() - wall
+            processor = time.process_time_ns() - processor
+        finally:
+            gc.enable()
+    return {"samples": samples, "block": block, "cpu_over_wall": processor / wall}
+
+
+def block_length():
+    """Calls that take long enough together for the clock not to show."""
+    block = 1
+    while True:
+        elapsed = timed(block)
+        if elapsed < 10 * MINIMAL_BLOCK:  # near the limit one hiccup must not decide
+            elapsed = min(elapsed, timed(block), timed(block))
+        if elapsed >= MINIMAL_BLOCK:
+            return block
+        block = max(2 * block, int(1.2 * block * MINIMAL_BLOCK / max(elapsed, 1)))
+
+
+def timed(calls):
+    call, arguments = model, inputs
+    begin = time.perf_counter_ns()
+    for _ in range(calls):
+        call(*arguments)
+    return time.perf_counter_ns() - begin
+
+
+def outputs(request):
+    """Calls the model once more and leaves the result in shared memory."""
+    with torch.inference_mode():
+        result = model(*inputs).contiguous()
+        memory = torch.from_file("/proc/self/fd/%d" % OUTPUTS, True, result.numel())
+        memory.copy_(result.view(-1))
+    return {}
+
+
+def one_line(error):
+    text = " ".join(str(error).split())
+    return "%s: %s" % (type(error).__name__, text) if text else type(error).__name__
+
+
+def serve():
+    handlers = {"start": start, "load": load, "run": run, "outputs": outputs}
+    for descriptor in (REQUESTS, ANSWERS, INPUTS, OUTPUTS):
+        os.set_inheritable(descriptor, False)
+    with os.fdopen(REQUESTS) as requests, os.fdopen(ANSWERS, "w") as answers:
+        for line in requests:
+            request = json.loads(line)
+            try:
+                answer = handlers[request["request"]](request)
+            except Refused as refusal:
+                answer = {"error": str(refusal), "refused": refusal.kind}
+            except Exception as error:
+                answer = {"error": one_line(error)}
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+
+
+serve()
