@@ -228,11 +228,13 @@ func drawConv(rng *rand.Rand) *writer {
 	w := newWriter("conv")
 	win := drawConvWindow(rng)
 	in, out := bound(rng, channelBounds), bound(rng, channelBounds)
-	shape := []int{bound(rng, batchBounds), out, 1 + bound(rng, imageBounds), 1 + bound(rng, imageBounds)}
-	if chance(rng, 80) {
-		shape[2], shape[3] = shape[2]-1, shape[2]-1 // most images are square
+	height := bound(rng, imageBounds)
+	width := height // most images are square
+	if chance(rng, 20) {
+		width = bound(rng, imageBounds)
 	}
-	x := w.input("x", shape[0], in, win.covers(shape[2]), win.covers(shape[3]))
+	shape := []int{bound(rng, batchBounds), out, height, width}
+	x := w.input("x", shape[0], in, win.covers(height), win.covers(width))
 	weight := w.weight("weight", out, in, win.kernel, win.kernel)
 	bias, biasFirst := chance(rng, 70), chance(rng, 60)
 	var init value
@@ -258,7 +260,7 @@ func drawNormalisedConv(rng *rand.Rand) *writer {
 	if residual {
 		out = in
 	}
-	size := 2 + bound(rng, imageBounds)
+	size := bound(rng, imageBounds)
 	x := w.input("x", bound(rng, batchBounds), in, size, size)
 	y := w.convNormalise(x, w.normalisedConvWeights("", in, out, 3))
 	if residual {
@@ -275,7 +277,7 @@ func drawPool(rng *rand.Rand) *writer {
 	if win.kernel == 3 && largest && chance(rng, 40) {
 		win.padding = 1
 	}
-	size := 1 + bound(rng, imageBounds)
+	size := bound(rng, imageBounds)
 	shape := []int{bound(rng, batchBounds), bound(rng, channelBounds), size, size}
 	x := w.input("x", shape[0], shape[1], win.covers(size), win.covers(size))
 	if largest {
