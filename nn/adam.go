@@ -34,23 +34,25 @@ func NewAdam(parameters []*Parameter, rate float64) *Adam {
 	return a
 }
 
-// Step scales the gradients down to a global norm of maxNorm, updates the
-// parameters, clears the gradients, and returns the norm before scaling. If that
-// is not finite nothing but the gradients changes, and the norm tells.
-func (a *Adam) Step(maxNorm float64) (norm float64) {
+// ClipGradients scales all gradients so that their global norm is at most limit,
+// and returns the norm before. A norm that is not finite leaves them alone.
+func (a *Adam) ClipGradients(limit float64) (norm float64) {
 	for _, p := range a.parameters {
 		norm += vector.SumSquares(p.Grad)
 	}
 	norm = math.Sqrt(norm)
-	if math.IsNaN(norm) || math.IsInf(norm, 0) {
+	if norm > limit && !math.IsInf(norm, 0) {
 		for _, p := range a.parameters {
-			clear(p.Grad)
+			vector.Scale(float32(limit/norm), p.Grad)
 		}
-		return norm
 	}
+	return norm
+}
+
+// Step updates the parameters and clears their gradients.
+func (a *Adam) Step() {
 	a.steps++
 	s := vector.AdamStep{
-		Scale: float32(min(1, maxNorm/(norm+1e-6))),
 		Rate:  float32(a.Rate / (1 - math.Pow(beta1, float64(a.steps)))),
 		Beta1: beta1, Beta2: beta2, Epsilon: epsilon,
 		InverseUnbias2: float32(1 / math.Sqrt(1-math.Pow(beta2, float64(a.steps)))),
@@ -58,7 +60,6 @@ func (a *Adam) Step(maxNorm float64) (norm float64) {
 	for i, p := range a.parameters {
 		vector.Adam(p.Data, p.Grad, a.mean[i], a.square[i], s)
 	}
-	return norm
 }
 
 // Save writes the moments and the number of steps as a safetensors file.

@@ -49,12 +49,9 @@ func Orthogonal(p *Parameter, gain float64, rng *rand.Rand) {
 // Linear is a layer of weight [out, in] and bias [out].
 type Linear struct{ Weight, Bias *Parameter }
 
-// NewLinear returns a layer named after its place, with an orthogonal weight of
-// the given gain and a bias of zeros.
-func NewLinear(name string, in, out int, gain float64, rng *rand.Rand) Linear {
-	l := Linear{NewParameter(name+".weight", out, in), NewParameter(name+".bias", out)}
-	Orthogonal(l.Weight, gain, rng)
-	return l
+// NewLinear returns a layer of zeros, its parameters named after its place.
+func NewLinear(name string, in, out int) Linear {
+	return Linear{NewParameter(name+".weight", out, in), NewParameter(name+".bias", out)}
 }
 
 // Forward computes x·weightᵀ + bias.
@@ -68,19 +65,21 @@ func (l Linear) Parameters() []*Parameter { return []*Parameter{l.Weight, l.Bias
 // LSTM is a layer with the names and shapes of PyTorch's.
 type LSTM struct{ Input, Hidden, InputBias, HiddenBias *Parameter }
 
-// NewLSTM returns a layer initialised as PyTorch does: uniform within
-// 1/√hidden.
-func NewLSTM(name string, in, hidden int, rng *rand.Rand) LSTM {
-	l := LSTM{
+// NewLSTM returns a layer of zeros.
+func NewLSTM(name string, in, hidden int) LSTM {
+	return LSTM{
 		NewParameter(name+".weight_ih_l0", 4*hidden, in),
 		NewParameter(name+".weight_hh_l0", 4*hidden, hidden),
 		NewParameter(name+".bias_ih_l0", 4*hidden),
 		NewParameter(name+".bias_hh_l0", 4*hidden),
 	}
+}
+
+// Init draws all parameters as PyTorch does: uniform within 1/√hidden.
+func (l LSTM) Init(rng *rand.Rand) {
 	for _, p := range l.Parameters() {
-		Uniform(p, 1/math.Sqrt(float64(hidden)), rng)
+		Uniform(p, 1/math.Sqrt(float64(l.Hidden.Columns())), rng)
 	}
-	return l
 }
 
 // Forward runs Tape.LSTM with the layer's weights.

@@ -138,6 +138,9 @@ KERNEL void nn_mul_add(long n, const float *restrict a, const float *restrict b,
 KERNEL void nn_axpy(long n, float alpha, const float *restrict x, float *restrict y) {
   for (long i = 0; i < n; i++) y[i] += alpha * x[i];
 }
+KERNEL void nn_scale(long n, float factor, float *restrict x) {
+  for (long i = 0; i < n; i++) x[i] *= factor;
+}
 KERNEL void nn_add_rows(long rows, long n, const float *restrict b, float *restrict y) {
   for (long r = 0; r < rows; r++)
     for (long i = 0; i < n; i++) y[r * n + i] += b[i];
@@ -160,9 +163,9 @@ KERNEL double nn_sum_squares(long n, const float *restrict x) {
 }
 
 KERNEL void nn_adam(long n, float *restrict p, float *restrict g, float *restrict m, float *restrict v,
-                    float scale, float rate, float beta1, float beta2, float epsilon, float unbias2) {
+                    float rate, float beta1, float beta2, float epsilon, float unbias2) {
   for (long i = 0; i < n; i++) {
-    float d = g[i] * scale;
+    float d = g[i];
     g[i] = 0.0f;
     m[i] = beta1 * m[i] + (1.0f - beta1) * d;
     v[i] = beta2 * v[i] + (1.0f - beta2) * d * d;

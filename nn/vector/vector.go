@@ -89,6 +89,9 @@ func Axpy(alpha float32, x, y []float32) {
 	C.nn_axpy(long(len(x)), C.float(alpha), at(x, len(x)), at(y, len(x)))
 }
 
+// Scale computes x = factor·x.
+func Scale(factor float32, x []float32) { C.nn_scale(long(len(x)), C.float(factor), at(x, len(x))) }
+
 // AddRows adds b to each of the rows of y [rows, len(b)].
 func AddRows(rows int, b, y []float32) {
 	C.nn_add_rows(long(rows), long(len(b)), at(b, len(b)), at(y, rows*len(b)))
@@ -106,7 +109,6 @@ func SumSquares(x []float32) float64 {
 
 // AdamStep is what one Adam update needs beside the parameters.
 type AdamStep struct {
-	Scale          float32 // the gradient is multiplied by it
 	Rate           float32 // learning rate over 1 - β1^t
 	Beta1, Beta2   float32
 	Epsilon        float32
@@ -116,7 +118,7 @@ type AdamStep struct {
 // Adam updates parameters p and moments m and v from the gradient g, and clears g.
 func Adam(p, g, m, v []float32, s AdamStep) {
 	n := len(p)
-	C.nn_adam(long(n), at(p, n), at(g, n), at(m, n), at(v, n), C.float(s.Scale), C.float(s.Rate),
+	C.nn_adam(long(n), at(p, n), at(g, n), at(m, n), at(v, n), C.float(s.Rate),
 		C.float(s.Beta1), C.float(s.Beta2), C.float(s.Epsilon), C.float(s.InverseUnbias2))
 }
 

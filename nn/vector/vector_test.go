@@ -77,7 +77,7 @@ func TestAdamMatchesTheFormula(t *testing.T) {
 		d := float64(g[i])
 		want[i] = float64(p[i]) - lr*d/(math.Abs(d)+eps)
 	}
-	Adam(p, g, m, v, AdamStep{Scale: 1, Rate: lr / (1 - b1), Beta1: b1, Beta2: b2, Epsilon: eps,
+	Adam(p, g, m, v, AdamStep{Rate: lr / (1 - b1), Beta1: b1, Beta2: b2, Epsilon: eps,
 		InverseUnbias2: float32(1 / math.Sqrt(1-b2))})
 	for i := range p {
 		if math.Abs(float64(p[i])-want[i]) > 1e-6 || g[i] != 0 {
