@@ -60,16 +60,19 @@ type Outcome struct {
 	Cached              bool    // remembered by the tuning database, not measured now
 }
 
+// failed is an outcome without a measurement.
+func failed(s Status, reason string) Outcome { return Outcome{Status: s, Error: reason} }
+
 // Plan says how carefully to time.
 type Plan struct {
-	Warmup   int           // untimed runs first; at least the one that is checked
+	Warmup   int           // untimed runs beside the one that is checked; default 1
 	Samples  int           // blocks per process; default 5
 	MinBlock time.Duration // shortest block; default 1 ms
 	// Budget ends a process's timing with the samples it has; default 2 s.
 	// At least one block is always timed.
 	Budget time.Duration
 	// Limit kills a runner that has not answered; default 60 s. Where a baseline
-	// is known, LimitFactor × its time (for all the runs asked) may end it sooner.
+	// is known, a multiple of it ends hopeless candidates sooner.
 	Limit time.Duration
 	// SlowerThan stops timing after the first block when it is this many times
 	// slower than the candidate's baseline; 0 never stops early.
@@ -96,4 +99,33 @@ type Options struct {
 	// replaced: MLIR contexts never give memory back. Defaults 500 and 1 GiB.
 	RecycleAfter int
 	RecycleBytes int64
+}
+
+const (
+	baselineFactor = 200             // times slower than the baseline is hopeless
+	loadAllowance  = 5 * time.Second // to load, prepare and be checked
+)
+
+// runLimit is how long a runner may take for everything.
+func (p Plan) runLimit(baseline float64) time.Duration {
+	if baseline <= 0 {
+		return p.Limit
+	}
+	return min(p.Limit, loadAllowance+p.Budget+time.Duration(baselineFactor*baseline))
+}
+
+func (p Plan) withDefaults() Plan {
+	setDefault(&p.Warmup, 1)
+	setDefault(&p.Samples, 5)
+	setDefault(&p.MinBlock, time.Millisecond)
+	setDefault(&p.Budget, 2*time.Second)
+	setDefault(&p.Limit, time.Minute)
+	return p
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
 }
