@@ -19,6 +19,8 @@ const (
 	resultBudget = 3e7
 	// randomSamples are taken beside corners and tile borders.
 	randomSamples = 64
+	// mostBorders of each tile size are looked at in each dimension.
+	mostBorders = 32
 )
 
 // sampler computes single elements in float64, following values back as far as
@@ -247,10 +249,12 @@ func samples(shape []int) []int {
 	}
 	for d := range shape {
 		for _, tile := range []int{8, 14, 16, 32} {
-			for beside := -1; beside <= 1; beside++ {
-				scatterIndex()
-				index[d] = tile*r.IntN(shape[d]/tile+1) + beside
-				take()
+			for _, border := range r.Perm(shape[d]/tile + 1)[:min(shape[d]/tile+1, mostBorders)] {
+				for beside := -1; beside <= 1; beside++ {
+					scatterIndex()
+					index[d] = border*tile + beside
+					take()
+				}
 			}
 		}
 	}

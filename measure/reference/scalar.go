@@ -3,6 +3,7 @@ package reference
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"nestling/program"
 )
@@ -30,8 +31,11 @@ const slack = 1e-3
 // is continuous, so that scales computed with other rounding agree.
 func closeness(a, b pair) float64 {
 	gap := math.Abs(a.value - b.value)
-	if gap == 0 {
+	switch {
+	case a.value == b.value:
 		return 1
+	case math.IsNaN(gap):
+		return 0
 	}
 	return min(max(2-gap/(slack*(a.scale+b.scale)), 0), 1)
 }
@@ -252,8 +256,13 @@ func lookup(i program.Instruction) (operation, error) {
 		if !found {
 			return operation{}, fmt.Errorf("arith.cmpf has the unknown predicate %q", i.Predicate)
 		}
+		certain := slices.Contains([]string{"ord", "uno", "true", "false"}, i.Predicate)
 		return operation{2, ofTwo(func(a, b pair) pair {
-			return pair{truth(holds(a.value, b.value)), closeness(a, b)}
+			c := pair{value: truth(holds(a.value, b.value))}
+			if !certain {
+				c.scale = closeness(a, b)
+			}
+			return c
 		})}, nil
 	}
 	o, found := operations[i.Op]
