@@ -1,0 +1,262 @@
+package ppo
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	"nestling/env"
+	"nestling/nn"
+	"nestling/policy"
+	"nestling/results"
+)
+
+// keptCheckpoints is how many of the newest stay on disk, beside the best.
+const keptCheckpoints = 3
+
+// State is what a checkpoint holds besides weights and moments: state.json.
+type State struct {
+	Model              string                  `json:"model"`
+	Policy             policy.Config           `json:"policy"`
+	Config             Config                  `json:"config"`
+	Iteration          int                     `json:"iteration"`
+	Elapsed            float64                 `json:"elapsed_s"`
+	Schedules          int                     `json:"schedules"` // judged so far
+	Random             []byte                  `json:"random"`    // state of the random source
+	EntropyCoefficient float64                 `json:"entropy_coefficient"`
+	FirstEntropy       float64                 `json:"first_entropy"` // of the first iteration
+	Recent             []float64               `json:"recent_rewards"`
+	Best               float64                 `json:"best"` // largest mean of recent rewards
+	BestIteration      int                     `json:"best_iteration"`
+	Baselines          map[string]env.Baseline `json:"baselines,omitempty"`
+	// Checksums are SHA-256 of the other files, in hexadecimal.
+	Checksums map[string]string `json:"checksums"`
+}
+
+// Checkpoint is a policy as an iteration left it.
+type Checkpoint struct {
+	Dir    string
+	State  State
+	Policy policy.Policy
+}
+
+// Load reads a checkpoint. What is cut short, changed, or of another
+// architecture is an error that names the checkpoint before it.
+func Load(dir string) (*Checkpoint, error) {
+	c, err := load(dir)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint %s: %w%s", dir, err, offer(dir))
+	}
+	return c, nil
+}
+
+func load(dir string) (*Checkpoint, error) {
+	c := &Checkpoint{Dir: dir}
+	content, err := os.ReadFile(filepath.Join(dir, results.StateFile))
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(content, &c.State); err != nil {
+		return nil, fmt.Errorf("%s is not a training's state: %w", results.StateFile, err)
+	}
+	if err := c.verify(results.PolicyFile); err != nil {
+		return nil, err
+	}
+	if c.Policy, err = policy.New(c.State.Model, c.State.Policy, newRand(0)); err != nil {
+		return nil, err
+	}
+	weights, err := nn.ReadSafetensors(filepath.Join(dir, results.PolicyFile))
+	if err != nil {
+		return nil, err
+	}
+	return c, weights.CopyTo(nn.Arrays(c.Policy.Parameters()))
+}
+
+// verify reports whether a file is, bit for bit, what training wrote.
+func (c *Checkpoint) verify(name string) error {
+	sum, err := checksum(filepath.Join(c.Dir, name))
+	if err == nil && sum != c.State.Checksums[name] {
+		err = fmt.Errorf("%s is not what training wrote: it was cut short or changed", name)
+	}
+	return err
+}
+
+// offer says what to do about a broken checkpoint, if there is one before it.
+func offer(dir string) string {
+	names, err := checkpoints(filepath.Dir(dir))
+	if err != nil {
+		return ""
+	}
+	before := ""
+	for _, name := range names {
+		if name < filepath.Base(dir) {
+			before = name
+		}
+	}
+	if before == "" {
+		return "; there is none before it, train anew"
+	}
+	return fmt.Sprintf("; remove it to go on from %s", before)
+}
+
+var checkpointName = regexp.MustCompile(`^checkpoint_[0-9]{6,}$`)
+
+// checkpoints lists the names of the checkpoints in a folder, oldest first.
+func checkpoints(models string) ([]string, error) {
+	entries, err := os.ReadDir(models)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if checkpointName.MatchString(e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	slices.SortFunc(names, compareNames)
+	return names, nil
+}
+
+// compareNames orders names of checkpoints, whose numbers may outgrow six digits.
+func compareNames(a, b string) int {
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	if a < b {
+		return -1
+	}
+	return 1
+}
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
+
+// newTrainer starts a training, or takes up the newest checkpoint of its run.
+func newTrainer(o TrainOptions) (*trainer, error) {
+	if err := o.Config.check(); err != nil {
+		return nil, err
+	}
+	if len(o.Programs) == 0 {
+		return nil, errors.New("there are no programs to train on")
+	}
+	t := &trainer{TrainOptions: o, tape: nn.NewTape(), source: rand.NewPCG(o.Config.Seed, 1)}
+	t.rng = rand.New(t.source)
+	var err error
+	switch dir, latest := o.Run.LatestCheckpoint(); {
+	case errors.Is(latest, results.ErrNoModel):
+		err = t.begin()
+	case latest != nil:
+		err = latest
+	default:
+		err = t.resume(dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.journal, err = openJournal(o.Run, t.state.Iteration)
+	return t, err
+}
+
+func (t *trainer) begin() (err error) {
+	t.agent, err = policy.New(t.Model, t.Policy, newRand(t.Config.Seed))
+	if err != nil {
+		return err
+	}
+	t.adam = nn.NewAdam(t.agent.Parameters(), t.Config.LearningRate)
+	t.state.EntropyCoefficient = t.Config.EntropyCoefficient
+	return nil
+}
+
+func (t *trainer) resume(dir string) error {
+	c, err := Load(dir)
+	if err != nil {
+		return err
+	}
+	if c.State.Model != t.Model {
+		return fmt.Errorf("checkpoint %s: it holds a %s, not a %s", dir, c.State.Model, t.Model)
+	}
+	t.agent, t.state = c.Policy, c.State
+	t.adam = nn.NewAdam(t.agent.Parameters(), t.Config.LearningRate)
+	err = c.verify(results.OptimizerFile)
+	if err == nil {
+		err = t.adam.Load(filepath.Join(dir, results.OptimizerFile))
+	}
+	if err == nil {
+		err = t.source.UnmarshalBinary(t.state.Random)
+	}
+	if err != nil {
+		return fmt.Errorf("checkpoint %s: %w%s", dir, err, offer(dir))
+	}
+	t.Evaluator.Remember(t.state.Baselines)
+	return nil
+}
+
+// save writes the checkpoint of the iteration just finished, and removes those
+// that are neither among the newest nor the best.
+func (t *trainer) save() error {
+	s := &t.state
+	s.Model, s.Policy, s.Config = t.agent.Name(), t.agent.Config(), t.Config
+	s.Baselines = t.Evaluator.Baselines()
+	var err error
+	if s.Random, err = t.source.MarshalBinary(); err != nil {
+		return fmt.Errorf("cannot save the random state: %w", err)
+	}
+	if _, err := t.Run.SaveCheckpoint(s.Iteration, t.writeFiles); err != nil {
+		return err
+	}
+	return t.prune()
+}
+
+func (t *trainer) writeFiles(dir string) error {
+	weights, moments := filepath.Join(dir, results.PolicyFile), filepath.Join(dir, results.OptimizerFile)
+	if err := nn.WriteSafetensors(weights, nn.Arrays(t.agent.Parameters()), map[string]string{"model": t.state.Model}); err != nil {
+		return err
+	}
+	if err := t.adam.Save(moments); err != nil {
+		return err
+	}
+	t.state.Checksums = map[string]string{}
+	for _, path := range []string{weights, moments} {
+		sum, err := checksum(path)
+		if err != nil {
+			return err
+		}
+		t.state.Checksums[filepath.Base(path)] = sum
+	}
+	content, err := json.MarshalIndent(&t.state, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, results.StateFile), content, 0o644)
+}
+
+func checksum(path string) (string, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(content)), nil
+}
+
+func (t *trainer) prune() error {
+	names, err := checkpoints(t.Run.Models())
+	if err != nil {
+		return fmt.Errorf("cannot look for old checkpoints: %w", err)
+	}
+	best := fmt.Sprintf("checkpoint_%06d", t.state.BestIteration)
+	for _, name := range names[:max(0, len(names)-keptCheckpoints)] {
+		if name == best {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(t.Run.Models(), name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("cannot remove an old checkpoint: %w", err)
+		}
+	}
+	return nil
+}

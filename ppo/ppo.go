@@ -1,0 +1,415 @@
+// Package ppo trains a policy to schedule programs by proximal policy
+// optimization (Schulman et al. 2017, arXiv:1707.06347). Read it from top to
+// bottom: settings, the loop, rollouts, advantages, the update.
+package ppo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"nestling/env"
+	"nestling/nn"
+	"nestling/policy"
+	"nestling/program"
+	"nestling/results"
+	"nestling/schedule"
+	"nestling/stats"
+)
+
+// Config are the settings of a training. Defaults suits two cores and a few
+// minutes.
+type Config struct {
+	Seed               uint64  `json:"seed"`                // of weights, programs, actions and minibatches
+	Iterations         int     `json:"iterations"`          // ends after so many; 0: no limit
+	Programs           int     `json:"programs"`            // episodes of an iteration, each on a program drawn at random
+	LearningRate       float64 `json:"learning_rate"`       // of Adam
+	Epochs             int     `json:"epochs"`              // passes over the steps of an iteration, at most
+	Minibatch          int     `json:"minibatch"`           // steps of an update
+	Clip               float64 `json:"clip"`                // change of a probability ratio beyond which nothing is gained
+	ValueCoefficient   float64 `json:"value_coefficient"`   // weight of the value loss
+	Discount           float64 `json:"discount"`            // γ: worth of a reward one step later
+	Lambda             float64 `json:"lambda"`              // λ of the advantage estimate: 0 trusts the value, 1 the reward
+	TargetKL           float64 `json:"target_kl"`           // epochs end when the policy has moved so far, in nats; 0: never
+	GradientClip       float64 `json:"gradient_clip"`       // largest global norm of a gradient
+	EntropyCoefficient float64 `json:"entropy_coefficient"` // least weight of the entropy bonus
+	MaximumCoefficient float64 `json:"maximum_coefficient"` // largest weight that the collapse guard gives it
+	EntropyFloor       float64 `json:"entropy_floor"`       // share of the first iteration's entropy that the guard defends
+	PatienceIterations int     `json:"patience_iterations"` // ends after so many without a better mean reward; 0: never
+	AveragedIterations int     `json:"averaged_iterations"` // the mean reward is over so many iterations
+}
+
+// Defaults are the settings that `nestling train` starts from.
+func Defaults() Config {
+	return Config{
+		Seed: 1, Programs: 32, LearningRate: 5e-4, Epochs: 4, Minibatch: 64,
+		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
+		TargetKL: 0.03, GradientClip: 0.5,
+		EntropyCoefficient: 0.01, MaximumCoefficient: 0.2, EntropyFloor: 0.15,
+		AveragedIterations: 5,
+	}
+}
+
+// check reports the first setting that makes no sense.
+func (c Config) check() error {
+	for _, s := range []struct {
+		name string
+		ok   bool
+		want string
+	}{
+		{"programs", c.Programs >= 1, "1 or more"},
+		{"learning_rate", c.LearningRate > 0 && c.LearningRate < 1, "between 0 and 1"},
+		{"epochs", c.Epochs >= 1, "1 or more"},
+		{"minibatch", c.Minibatch >= 2, "2 or more"},
+		{"clip", c.Clip > 0 && c.Clip < 1, "between 0 and 1"},
+		{"discount", c.Discount > 0 && c.Discount <= 1, "above 0, at most 1"},
+		{"lambda", c.Lambda >= 0 && c.Lambda <= 1, "from 0 to 1"},
+		{"gradient_clip", c.GradientClip > 0, "above 0"},
+		{"maximum_coefficient", c.MaximumCoefficient >= c.EntropyCoefficient, "at least entropy_coefficient"},
+		{"averaged_iterations", c.AveragedIterations >= 1, "1 or more"},
+	} {
+		if !s.ok {
+			return fmt.Errorf("setting %s must be %s; the settings are %+v", s.name, s.want, c)
+		}
+	}
+	return nil
+}
+
+// TrainOptions say what to train, on what, and where.
+type TrainOptions struct {
+	Config    Config
+	Model     string        // name of the encoder, as for policy.New
+	Policy    policy.Config // its sizes
+	Programs  []*program.Program
+	Machine   schedule.Machine
+	Evaluator env.Evaluator
+	Run       *results.Run
+	// Budget ends the training after the iteration that uses it up, the time
+	// before a resume included; 0: no limit.
+	Budget time.Duration
+	// Report is given every iteration's metrics once its checkpoint is there.
+	Report func(Metrics) error
+}
+
+// Train trains until the settings, the budget or ctx end it, which is no error.
+// Every iteration ends with a checkpoint, and a run that has one goes on from
+// the newest. An iteration that ctx cuts short leaves nothing behind but what
+// the evaluator remembers; it is done again by the next Train, exactly.
+func Train(ctx context.Context, o TrainOptions) error {
+	t, err := newTrainer(o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(t.run(ctx), t.journal.close())
+}
+
+func (t *trainer) run(ctx context.Context) error {
+	for !t.finished() && ctx.Err() == nil {
+		err := t.iterate(ctx)
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("iteration %d: %w", t.state.Iteration+1, err)
+		}
+	}
+	return nil
+}
+
+// trainer is a training under way.
+type trainer struct {
+	TrainOptions
+	state   State // what a checkpoint holds besides weights
+	agent   policy.Policy
+	adam    *nn.Adam
+	tape    *nn.Tape
+	source  *rand.PCG // behind rng, for the checkpoint
+	rng     *rand.Rand
+	journal *journal
+}
+
+func (t *trainer) finished() bool {
+	s, c, budget := &t.state, &t.Config, t.Budget
+	return c.Iterations > 0 && s.Iteration >= c.Iterations ||
+		budget > 0 && s.Elapsed >= budget.Seconds() ||
+		c.PatienceIterations > 0 && s.Iteration-s.BestIteration >= c.PatienceIterations
+}
+
+// iterate is one turn of the loop: play, judge, learn, keep.
+func (t *trainer) iterate(ctx context.Context) error {
+	start := time.Now()
+	episodes, err := t.play()
+	if err != nil {
+		return err
+	}
+	played := time.Since(start)
+	if err := judge(ctx, t.Evaluator, episodes); err != nil {
+		return err
+	}
+	judged := time.Since(start) - played
+	m := summarize(episodes)
+	if m.Excluded == m.Episodes {
+		return fmt.Errorf("none of the %d programs can be learned from: %s", m.Episodes, episodes[0].feedback.Reason)
+	}
+	if m.Entropy > 0 && t.state.FirstEntropy == 0 {
+		t.state.FirstEntropy = m.Entropy
+	}
+	t.guardEntropy(&m)
+	if err := t.learn(episodes, &m); err != nil {
+		return err
+	}
+	t.count(&m, time.Since(start), judged)
+	return t.keep(m)
+}
+
+// count brings the state's counters and the metrics' times up to date.
+func (t *trainer) count(m *Metrics, total, judged time.Duration) {
+	s := &t.state
+	s.Iteration++
+	s.Elapsed += total.Seconds()
+	s.Schedules += m.Episodes
+	m.Iteration, m.Elapsed, m.Seconds = s.Iteration, s.Elapsed, total.Seconds()
+	m.NewPerSecond = float64(m.New) / total.Seconds()
+	m.CachedPerSecond = float64(m.Cached) / total.Seconds()
+	m.NetworkShare = 1 - judged.Seconds()/total.Seconds()
+	s.Recent = append(s.Recent, m.Reward)
+	s.Recent = s.Recent[max(0, len(s.Recent)-t.Config.AveragedIterations):]
+	m.RewardAverage = stats.Mean(s.Recent)
+	if s.BestIteration == 0 || m.RewardAverage > s.Best {
+		s.Best, s.BestIteration = m.RewardAverage, s.Iteration
+	}
+}
+
+// keep writes the iteration down: the log first, so that a kill between the two
+// leaves a line too many, which a resume removes, and never one too few.
+func (t *trainer) keep(m Metrics) error {
+	if err := t.journal.write(m); err != nil {
+		return err
+	}
+	if err := t.save(); err != nil {
+		return err
+	}
+	return t.Report(m)
+}
+
+// step is one decision with what it was worth.
+type step struct {
+	observation env.Observation
+	action      env.Action
+	logProb     float32
+	value       float64
+	entropy     float64
+	advantage   float64
+	returned    float64 // what the value should have been
+}
+
+// episode is one program, scheduled and judged.
+type episode struct {
+	task     env.Task
+	steps    []step
+	feedback env.Feedback
+}
+
+// play schedules a batch of programs with the policy, all in lock-step.
+func (t *trainer) play() ([]*episode, error) {
+	programs := draw(t.Programs, t.Config.Programs, t.rng)
+	return rollout(programs, t.Machine, func(obs []env.Observation) []policy.Decision {
+		return t.agent.Act(obs, t.rng, false)
+	})
+}
+
+func draw(programs []*program.Program, n int, rng *rand.Rand) []*program.Program {
+	out := make([]*program.Program, n)
+	for i := range out {
+		out[i] = programs[rng.IntN(len(programs))]
+	}
+	return out
+}
+
+func rollout(programs []*program.Program, m schedule.Machine, act func([]env.Observation) []policy.Decision) ([]*episode, error) {
+	episodes := make([]*episode, len(programs))
+	playing := make([]*env.Episode, len(programs))
+	for i, p := range programs {
+		episodes[i] = &episode{task: env.Task{Program: p}}
+		playing[i] = env.New(p, m)
+	}
+	err := env.Play(playing, func(unfinished []int, obs []env.Observation) []env.Action {
+		actions := make([]env.Action, len(obs))
+		for j, d := range act(obs) {
+			actions[j] = d.Action
+			e := episodes[unfinished[j]]
+			e.steps = append(e.steps, step{
+				observation: obs[j], action: d.Action,
+				logProb: d.LogProb, value: float64(d.Value), entropy: float64(d.Entropy),
+			})
+		}
+		return actions
+	})
+	for i := range episodes {
+		episodes[i].task.Schedule = playing[i].Schedule()
+	}
+	return episodes, err
+}
+
+// judge has all schedules of a batch measured.
+func judge(ctx context.Context, evaluator env.Evaluator, episodes []*episode) error {
+	tasks := make([]env.Task, len(episodes))
+	for i, e := range episodes {
+		tasks[i] = e.task
+	}
+	feedback, err := evaluator.Evaluate(ctx, tasks)
+	if err != nil {
+		return err
+	}
+	for i, e := range episodes {
+		e.feedback = feedback[i]
+	}
+	return nil
+}
+
+// judged tells whether there is something to learn from the episode: not where
+// the default schedule it would be compared with cannot be measured.
+func (e *episode) judged() bool { return e.feedback.Failed || e.feedback.Measured() }
+
+// advantages spreads the reward of the last step over all steps: generalized
+// advantage estimation (Schulman et al. 2016, arXiv:1506.02438, equation 16).
+func (e *episode) advantages(discount, lambda float64) {
+	reward, next, advantage := e.feedback.Reward(), 0.0, 0.0
+	for i := len(e.steps) - 1; i >= 0; i-- {
+		s := &e.steps[i]
+		advantage = reward + discount*next - s.value + discount*lambda*advantage
+		s.advantage, s.returned = advantage, advantage+s.value
+		reward, next = 0, s.value
+	}
+}
+
+// guardEntropy raises the weight of the entropy bonus while the policy's entropy
+// is below its floor, and lets it fall back when it is well above: a policy that
+// has become certain of everything never learns again.
+func (t *trainer) guardEntropy(m *Metrics) {
+	floor := t.Config.EntropyFloor * t.state.FirstEntropy
+	m.Collapsing = m.Entropy < floor
+	switch c := &t.state.EntropyCoefficient; {
+	case m.Collapsing:
+		*c = min(*c*1.5, t.Config.MaximumCoefficient)
+	case m.Entropy > 1.5*floor:
+		*c = max(*c/1.1, t.Config.EntropyCoefficient)
+	}
+	m.EntropyCoefficient = t.state.EntropyCoefficient
+}
+
+// learn improves the policy on an iteration's steps, epoch by epoch, until it
+// has moved far enough.
+func (t *trainer) learn(episodes []*episode, m *Metrics) error {
+	var steps []*step
+	for _, e := range episodes {
+		if !e.judged() {
+			continue
+		}
+		e.advantages(t.Config.Discount, t.Config.Lambda)
+		for i := range e.steps {
+			steps = append(steps, &e.steps[i])
+		}
+	}
+	m.ExplainedVariance = explainedVariance(steps)
+	var total update
+	for range t.Config.Epochs {
+		var epoch update
+		for _, batch := range t.minibatches(steps) {
+			u, err := t.update(batch)
+			if err != nil {
+				return err
+			}
+			epoch.add(u)
+		}
+		total.add(epoch)
+		m.Epochs++
+		if t.Config.TargetKL > 0 && epoch.mean(epoch.kl) > t.Config.TargetKL {
+			break
+		}
+	}
+	m.Updates = total.count
+	m.KL, m.ClipFraction = total.mean(total.kl), total.mean(total.clipped)
+	m.PolicyLoss, m.ValueLoss = total.mean(total.policyLoss), total.mean(total.valueLoss)
+	m.GradientNorm = total.mean(total.norm)
+	return nil
+}
+
+// minibatches deals the steps out at random; the last takes what is left over.
+func (t *trainer) minibatches(steps []*step) [][]*step {
+	size := t.Config.Minibatch
+	order := t.rng.Perm(len(steps))
+	var out [][]*step
+	for len(order) > 0 {
+		n := size
+		if len(order) < 2*size {
+			n = len(order)
+		}
+		batch := make([]*step, n)
+		for i, j := range order[:n] {
+			batch[i] = steps[j]
+		}
+		out, order = append(out, batch), order[n:]
+	}
+	return out
+}
+
+// update is what one minibatch did, or several summed up.
+type update struct {
+	count                                    int
+	kl, clipped, policyLoss, valueLoss, norm float64
+}
+
+func (u *update) add(v update) {
+	u.count += v.count
+	u.kl += v.kl
+	u.clipped += v.clipped
+	u.policyLoss += v.policyLoss
+	u.valueLoss += v.valueLoss
+	u.norm += v.norm
+}
+
+func (u *update) mean(sum float64) float64 { return sum / float64(max(1, u.count)) }
+
+// update takes one step down the gradient of the clipped surrogate loss, plus
+// the value's squared error, minus a bonus for entropy.
+func (t *trainer) update(batch []*step) (update, error) {
+	c := &t.Config
+	observations, actions := make([]env.Observation, len(batch)), make([]env.Action, len(batch))
+	old, returns := make([]float32, len(batch)), make([]float32, len(batch))
+	for i, s := range batch {
+		observations[i], actions[i] = s.observation, s.action
+		old[i], returns[i] = s.logProb, float32(s.returned)
+	}
+	t.tape.Reset()
+	logProb, entropy, value := t.agent.Evaluate(t.tape, observations, actions)
+	policyLoss, stats := t.tape.PPOLoss(logProb, old, normalised(batch), c.Clip)
+	valueLoss := t.tape.MSE(value, returns)
+	loss := t.tape.Add(policyLoss, t.tape.Scale(valueLoss, float32(c.ValueCoefficient)))
+	loss = t.tape.Add(loss, t.tape.Scale(t.tape.Mean(entropy), float32(-t.state.EntropyCoefficient)))
+	t.tape.Backward(loss)
+	u := update{1, stats.KL, stats.ClipFraction, float64(policyLoss.Data[0]), float64(valueLoss.Data[0]), t.adam.ClipGradients(c.GradientClip)}
+	if x := u.norm + float64(loss.Data[0]); math.IsNaN(x) || math.IsInf(x, 0) {
+		return u, fmt.Errorf("the update is not finite (policy loss %g, value loss %g, gradient norm %g); the checkpoint before it is sound: go on from there with a learning rate below %g",
+			u.policyLoss, u.valueLoss, u.norm, c.LearningRate)
+	}
+	t.adam.Step()
+	return u, nil
+}
+
+// normalised are a minibatch's advantages, brought to mean 0 and deviation 1.
+func normalised(batch []*step) []float32 {
+	advantages := make([]float64, len(batch))
+	for i, s := range batch {
+		advantages[i] = s.advantage
+	}
+	mean, deviation := stats.Mean(advantages), stats.StdDev(advantages)
+	out := make([]float32, len(batch))
+	for i, a := range advantages {
+		out[i] = float32((a - mean) / (deviation + 1e-8))
+	}
+	return out
+}

@@ -1,0 +1,445 @@
+package ppo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nestling/env"
+	"nestling/env/envtest"
+	"nestling/policy"
+	"nestling/program"
+	"nestling/results"
+	"nestling/schedule"
+)
+
+var machine = schedule.Machine{Threads: 2, VectorLanes: 16}
+
+// worth is the made-up truth of the tests: tiles of 4 in the innermost loop that
+// are then vectorized are fastest, every action costs a little.
+func worth(s schedule.Schedule) float64 {
+	total := 0.0
+	for _, op := range s {
+		inner := 0
+		for _, a := range op.Actions {
+			total -= 0.1
+			if n := len(a.Sizes); n > 0 && a.Sizes[n-1] > 0 {
+				inner = a.Sizes[n-1]
+			}
+			if a.Kind == schedule.Vectorize && inner == 4 {
+				total += 2
+			}
+			if a.Kind == schedule.TileParallel {
+				total -= 0.5
+			}
+		}
+	}
+	return total
+}
+
+func programs() []*program.Program {
+	return []*program.Program{envtest.Add(8), envtest.Add(16), envtest.Add(4, 8), envtest.Add(2, 16)}
+}
+
+func recorded(t testing.TB) *env.Recorded {
+	t.Helper()
+	lines, err := envtest.Tabulate(worth, programs()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := env.ReadRecording(lines)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// training is a small training in a folder; its metrics end up in curve, without
+// what the clock says.
+func training(t testing.TB, root string, iterations int, curve *[]Metrics) TrainOptions {
+	t.Helper()
+	run, err := results.NewRun(root, "lstm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Defaults()
+	c.Iterations, c.Programs, c.Minibatch, c.LearningRate = iterations, 16, 32, 3e-3
+	return TrainOptions{
+		Config: c, Model: "lstm", Policy: policy.Config{Embedding: 24, Encoder: 24, Trunk: 24, Layers: 2},
+		Programs: programs(), Machine: machine, Evaluator: recorded(t), Run: run,
+		Report: func(m Metrics) error {
+			*curve = append(*curve, timeless(m))
+			return nil
+		},
+	}
+}
+
+func timeless(m Metrics) Metrics {
+	m.Elapsed, m.Seconds, m.NewPerSecond, m.CachedPerSecond, m.NetworkShare = 0, 0, 0, 0, 0
+	return m
+}
+
+func train(t testing.TB, o TrainOptions) {
+	t.Helper()
+	if err := Train(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sameWeights compares the newest checkpoints of two runs bit for bit.
+func sameWeights(t *testing.T, a, b *results.Run) {
+	t.Helper()
+	for _, file := range []string{results.PolicyFile, results.OptimizerFile} {
+		if content(t, a, file) != content(t, b, file) {
+			t.Errorf("%s differs", file)
+		}
+	}
+}
+
+func content(t *testing.T, run *results.Run, file string) string {
+	t.Helper()
+	dir, err := run.LatestCheckpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := os.ReadFile(filepath.Join(dir, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+func TestSameSeedSameCurve(t *testing.T) {
+	var a, b, c []Metrics
+	first, second, third := training(t, t.TempDir(), 4, &a), training(t, t.TempDir(), 4, &b), training(t, t.TempDir(), 4, &c)
+	third.Config.Seed++
+	train(t, first)
+	train(t, second)
+	train(t, third)
+	if len(a) != 4 {
+		t.Fatalf("%d iterations were reported, want 4", len(a))
+	}
+	if d := cmp.Diff(a, b); d != "" {
+		t.Errorf("the same seed gives another curve:\n%s", d)
+	}
+	sameWeights(t, first.Run, second.Run)
+	if cmp.Equal(a, c) {
+		t.Error("another seed gives the same curve")
+	}
+}
+
+func TestLearningBeatsTheRandomPolicy(t *testing.T) {
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			var learned, random []Metrics
+			o := training(t, t.TempDir(), 40, &learned)
+			o.Config.Seed, o.Config.Programs = seed, 32
+			train(t, o)
+			o.Report = func(m Metrics) error {
+				random = append(random, m)
+				return nil
+			}
+			if err := Random(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
+			before, after, chance := meanReward(learned[:3]), meanReward(learned[len(learned)-3:]), meanReward(random)
+			t.Logf("first %.2f, last %.2f, random %.2f", before, after, chance)
+			if after < chance+0.7 || after < before+0.7 {
+				t.Errorf("reward went from %.2f to %.2f; the random policy has %.2f", before, after, chance)
+			}
+		})
+	}
+}
+
+func meanReward(ms []Metrics) float64 {
+	total := 0.0
+	for _, m := range ms {
+		total += m.Reward / float64(len(ms))
+	}
+	return total
+}
+
+// dying is an evaluator that is interrupted when asked for the n-th time.
+type dying struct {
+	env.Evaluator
+	interrupt context.CancelFunc
+	left      int
+}
+
+func (d *dying) Evaluate(ctx context.Context, tasks []env.Task) ([]env.Feedback, error) {
+	if d.left--; d.left == 0 {
+		d.interrupt()
+	}
+	return d.Evaluator.Evaluate(ctx, tasks)
+}
+
+func TestResumeGoesOnBitForBit(t *testing.T) {
+	var straight, pieces []Metrics
+	whole := training(t, t.TempDir(), 6, &straight)
+	train(t, whole)
+
+	o := training(t, t.TempDir(), 6, &pieces)
+	evaluator := o.Evaluator
+	for _, n := range []int{3, 2} { // dies in iteration 3, then in iteration 4
+		ctx, cancel := context.WithCancel(t.Context())
+		o.Evaluator = &dying{evaluator, cancel, n}
+		if err := Train(ctx, o); err != nil {
+			t.Fatalf("an interrupted training fails: %v", err)
+		}
+		addLateLine(t, o.Run, len(pieces)+1)
+	}
+	o.Evaluator = evaluator
+	train(t, o)
+	if d := cmp.Diff(straight, pieces); d != "" {
+		t.Errorf("resuming changed the curve:\n%s", d)
+	}
+	sameWeights(t, whole.Run, o.Run)
+	lines, err := results.ReadLog[Metrics](filepath.Join(o.Run.Logs(), LogFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range lines {
+		lines[i] = timeless(lines[i])
+	}
+	if d := cmp.Diff(straight, lines); d != "" {
+		t.Errorf("the log is not the curve:\n%s", d)
+	}
+}
+
+// addLateLine leaves the traces of a kill between log and checkpoint: a line of
+// an iteration without checkpoint, and one cut short.
+func addLateLine(t *testing.T, run *results.Run, iteration int) {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(run.Logs(), LogFile), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fprintf(f, "{\"iteration\":%d}\n{\"iterat", iteration); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestKeepsTheNewestCheckpointsAndTheBest(t *testing.T) {
+	var curve []Metrics
+	o := training(t, t.TempDir(), 8, &curve)
+	o.Config.AveragedIterations = 1
+	o.Evaluator = &fading{Evaluator: o.Evaluator}
+	train(t, o)
+	names, err := checkpoints(o.Run.Models())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"checkpoint_000002", "checkpoint_000006", "checkpoint_000007", "checkpoint_000008"}
+	if d := cmp.Diff(want, names); d != "" {
+		t.Error(d)
+	}
+}
+
+// fading finds iteration 2 best.
+type fading struct {
+	env.Evaluator
+	n int
+}
+
+func (f *fading) Evaluate(_ context.Context, tasks []env.Task) ([]env.Feedback, error) {
+	f.n++
+	out := make([]env.Feedback, len(tasks))
+	for i := range out {
+		out[i].LogSpeedup = -math.Abs(float64(f.n-2)) / 10
+	}
+	return out, nil
+}
+
+func TestBrokenCheckpointsAreRefused(t *testing.T) {
+	for _, c := range []struct {
+		name, file string
+		spoil      func(content []byte) []byte
+		want       string
+	}{
+		{"cut weights", results.PolicyFile, func(b []byte) []byte { return b[:len(b)/2] }, "policy.safetensors is not what training wrote"},
+		{"a flipped bit", results.PolicyFile, func(b []byte) []byte { b[len(b)-1] ^= 1; return b }, "policy.safetensors is not what training wrote"},
+		{"cut moments", results.OptimizerFile, func(b []byte) []byte { return b[:9] }, "optimizer.safetensors is not what training wrote"},
+		{"cut state", results.StateFile, func(b []byte) []byte { return b[:20] }, "state.json is not a training's state"},
+		{"another model", results.StateFile, func(b []byte) []byte {
+			return []byte(strings.Replace(string(b), `"lstm"`, `"mamba"`, 1))
+		}, `no model "mamba"`},
+		{"other sizes", results.StateFile, func(b []byte) []byte {
+			return []byte(strings.Replace(string(b), `"trunk": 24`, `"trunk": 48`, 1))
+		}, "has shape"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var curve []Metrics
+			o := training(t, t.TempDir(), 2, &curve)
+			train(t, o)
+			newest := filepath.Join(o.Run.Models(), "checkpoint_000002")
+			path := filepath.Join(newest, c.file)
+			if err := os.WriteFile(path, c.spoil([]byte(content(t, o.Run, c.file))), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			o.Config.Iterations = 3
+			err := Train(t.Context(), o)
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "remove it to go on from checkpoint_000001") || strings.Contains(err.Error(), "\n") {
+				t.Fatalf("error %v; want one line with %q and the checkpoint before it", err, c.want)
+			}
+			if err := os.RemoveAll(newest); err != nil {
+				t.Fatal(err)
+			}
+			train(t, o)
+			if last := curve[len(curve)-1].Iteration; last != 3 {
+				t.Errorf("after removing it, training ended at iteration %d, want 3", last)
+			}
+		})
+	}
+}
+
+func TestLoadGivesThePolicyThatWasTrained(t *testing.T) {
+	var curve []Metrics
+	o := training(t, t.TempDir(), 2, &curve)
+	train(t, o)
+	dir, err := o.Run.LatestCheckpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// An agent that is only to be used needs no optimizer.
+	if err := os.Remove(filepath.Join(dir, results.OptimizerFile)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	obs := []env.Observation{env.New(programs()[0], machine).Observe()}
+	if d := c.Policy.Act(obs, nil, true); len(d) != 1 || c.State.Iteration != 2 || c.Policy.Name() != "lstm" {
+		t.Errorf("decisions %v of %s, iteration %d", d, c.Policy.Name(), c.State.Iteration)
+	}
+	if d := cmp.Diff(o.Policy, c.Policy.Config()); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestAdvantagesAreThoseOfTheFormula(t *testing.T) {
+	e := episode{feedback: env.Feedback{LogSpeedup: 2}, steps: []step{{value: 0.5}, {value: 1}, {value: -1}}}
+	e.advantages(0.9, 0.5)
+	// δ = (0.9·1-0.5, 0.9·(-1)-1, 2-(-1)), A = δ + 0.45·A of the next step.
+	want := []float64{0.4 + 0.45*(-1.9+0.45*3), -1.9 + 0.45*3, 3}
+	for i, s := range e.steps {
+		if math.Abs(s.advantage-want[i]) > 1e-12 || math.Abs(s.returned-want[i]-s.value) > 1e-12 {
+			t.Errorf("step %d: advantage %g, return %g; want advantage %g", i, s.advantage, s.returned, want[i])
+		}
+	}
+}
+
+func TestCollapseGuardRaisesTheEntropyCoefficient(t *testing.T) {
+	tr := trainer{TrainOptions: TrainOptions{Config: Defaults()}}
+	tr.state.EntropyCoefficient, tr.state.FirstEntropy = tr.Config.EntropyCoefficient, 4
+	for range 20 {
+		m := Metrics{Entropy: 0.5}
+		tr.guardEntropy(&m)
+		if !m.Collapsing {
+			t.Fatal("an entropy of 0.5 with a floor of 0.6 is not reported")
+		}
+	}
+	if c := tr.state.EntropyCoefficient; c != tr.Config.MaximumCoefficient {
+		t.Errorf("coefficient %g, want the maximum", c)
+	}
+	for range 50 {
+		tr.guardEntropy(&Metrics{Entropy: 3})
+	}
+	if c := tr.state.EntropyCoefficient; c != tr.Config.EntropyCoefficient {
+		t.Errorf("coefficient %g after recovery, want the least", c)
+	}
+}
+
+func TestTheEntropyBonusRevivesACollapsedPolicy(t *testing.T) {
+	var curve []Metrics
+	o := training(t, t.TempDir(), 30, &curve)
+	o.Config.EntropyFloor, o.Config.LearningRate = 0.8, 1e-2
+	train(t, o)
+	fell, rose := false, false
+	for _, m := range curve {
+		fell = fell || m.Collapsing
+		rose = rose || fell && !m.Collapsing
+	}
+	if !fell || !rose {
+		t.Errorf("entropy fell below the floor: %t; came back: %t", fell, rose)
+	}
+}
+
+// constant gives every schedule the same feedback.
+type constant struct {
+	env.Evaluator
+	feedback env.Feedback
+	err      error
+}
+
+func (c constant) Evaluate(_ context.Context, tasks []env.Task) ([]env.Feedback, error) {
+	out := make([]env.Feedback, len(tasks))
+	for i := range out {
+		out[i] = c.feedback
+	}
+	return out, c.err
+}
+
+func TestTrainFailsClearly(t *testing.T) {
+	broken := errors.New("the machine is on fire")
+	for _, c := range []struct {
+		name  string
+		spoil func(o *TrainOptions)
+		want  string
+	}{
+		{"settings", func(o *TrainOptions) { o.Config.Clip = 2 }, "setting clip must be between 0 and 1"},
+		{"no programs", func(o *TrainOptions) { o.Programs = nil }, "no programs"},
+		{"model", func(o *TrainOptions) { o.Model = "gpt-2" }, "gpt-2"},
+		{"evaluator", func(o *TrainOptions) { o.Evaluator = constant{o.Evaluator, env.Feedback{}, broken} }, "iteration 1: the machine is on fire"},
+		{"not a number", func(o *TrainOptions) {
+			o.Evaluator = constant{o.Evaluator, env.Feedback{LogSpeedup: math.NaN()}, nil}
+		}, "iteration 1: the update is not finite"},
+		{"nothing to compare with", func(o *TrainOptions) {
+			o.Evaluator = constant{o.Evaluator, env.Feedback{Reason: "the default schedule cannot be measured: crash"}, nil}
+		}, "iteration 1: none of the 16 programs"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var curve []Metrics
+			o := training(t, t.TempDir(), 2, &curve)
+			c.spoil(&o)
+			if err := Train(t.Context(), o); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+			if _, err := o.Run.LatestCheckpoint(); !errors.Is(err, results.ErrNoModel) {
+				t.Errorf("a failed first iteration left a checkpoint (%v)", err)
+			}
+		})
+	}
+}
+
+func TestFailuresAreCountedByKind(t *testing.T) {
+	var curve []Metrics
+	o := training(t, t.TempDir(), 1, &curve)
+	o.Evaluator = constant{o.Evaluator, env.Feedback{Failed: true, Reason: "crash: SIGSEGV in the kernel"}, nil}
+	train(t, o)
+	m := curve[0]
+	if m.Failed != 16 || m.Failures["crash"] != 16 || m.Reward != -env.RewardLimit || m.Speedup != 0 {
+		t.Errorf("%+v", m)
+	}
+}
+
+func TestPatienceEndsTraining(t *testing.T) {
+	var curve []Metrics
+	o := training(t, t.TempDir(), 100, &curve)
+	o.Evaluator = &fading{Evaluator: o.Evaluator}
+	o.Config.AveragedIterations, o.Config.PatienceIterations = 1, 3
+	train(t, o)
+	if len(curve) != 5 {
+		t.Errorf("%d iterations, want 2 to the best and 3 more", len(curve))
+	}
+}
