@@ -220,8 +220,17 @@ func equal(a, b []float32) bool {
 	return true
 }
 
+var rng = rand.New(rand.NewPCG(1, 2))
+
+func drawAll(_ []int, obs []env.Observation) []env.Action {
+	out := make([]env.Action, len(obs))
+	for i := range obs {
+		out[i] = obs[i].Mask.Draw(rng)
+	}
+	return out
+}
+
 func TestPlayEndsAllEpisodesInLockStep(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
 	episodes := []*env.Episode{
 		env.New(envtest.Matmul(64, 32, 128), machine), env.New(envtest.Add(8), machine),
 	}
@@ -231,11 +240,7 @@ func TestPlayEndsAllEpisodesInLockStep(t *testing.T) {
 			t.Errorf("first round asks for %d episodes", len(unfinished))
 		}
 		rounds++
-		out := make([]env.Action, len(obs))
-		for i := range obs {
-			out[i] = obs[i].Mask.Draw(rng)
-		}
-		return out
+		return drawAll(unfinished, obs)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -249,7 +254,6 @@ func TestPlayEndsAllEpisodesInLockStep(t *testing.T) {
 
 func BenchmarkEpisode(b *testing.B) {
 	p := envtest.Matmul(256, 256, 256)
-	rng := rand.New(rand.NewPCG(1, 2))
 	steps := 0
 	for b.Loop() {
 		for e := env.New(p, machine); !e.Done(); steps++ {

@@ -45,10 +45,10 @@ type Config struct {
 // Defaults are the settings that `nestling train` starts from.
 func Defaults() Config {
 	return Config{
-		Seed: 1, Programs: 32, LearningRate: 5e-4, Epochs: 4, Minibatch: 64,
+		Seed: 1, Programs: 32, LearningRate: 1e-3, Epochs: 4, Minibatch: 64,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
 		TargetKL: 0.03, GradientClip: 0.5,
-		EntropyCoefficient: 0.01, MaximumCoefficient: 0.2, EntropyFloor: 0.15,
+		EntropyCoefficient: 0.03, MaximumCoefficient: 0.3, EntropyFloor: 0.15,
 		AveragedIterations: 5,
 	}
 }

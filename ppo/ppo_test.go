@@ -140,7 +140,7 @@ func TestLearningBeatsTheRandomPolicy(t *testing.T) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			var learned, random []Metrics
 			o := training(t, t.TempDir(), 40, &learned)
-			o.Config.Seed, o.Config.Programs = seed, 32
+			o.Config.Seed, o.Config.Programs, o.Config.Minibatch = seed, 32, 64
 			train(t, o)
 			o.Report = func(m Metrics) error {
 				random = append(random, m)

@@ -1,0 +1,202 @@
+package env_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nestling/env"
+	"nestling/env/envtest"
+	"nestling/measure"
+	"nestling/schedule"
+)
+
+// bench stands for a laboratory: outcomes by schedule, and a note of what was
+// asked.
+type bench struct {
+	outcome func(c measure.Candidate) measure.Outcome
+	asked   []string
+	err     error
+}
+
+func (b *bench) Evaluate(_ context.Context, batch []measure.Candidate, _ measure.Plan) ([]measure.Outcome, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
+	var out []measure.Outcome
+	for _, c := range batch {
+		b.asked = append(b.asked, c.Program.Name)
+		out = append(out, b.outcome(c))
+	}
+	return out, nil
+}
+
+func parse(t *testing.T, text string) schedule.Schedule {
+	t.Helper()
+	s, err := schedule.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+const plain = "elementwise0: NT"
+
+// twiceAsSlow takes 1 for the default schedule and 2 for plain.
+func twiceAsSlow(c measure.Candidate) measure.Outcome {
+	ratio := 1.0
+	if strings.TrimSpace(c.Schedule.String()) == plain {
+		ratio = 2
+	}
+	return measure.Outcome{Status: measure.OK, Ratio: ratio, Nanoseconds: 100 * ratio}
+}
+
+func TestLiveComparesWithTheDefaultSchedule(t *testing.T) {
+	p := envtest.Add(64, 64)
+	lab := &bench{outcome: twiceAsSlow}
+	live := env.NewLive(lab, measure.Plan{}, machine)
+	task := env.Task{Program: p, Schedule: parse(t, plain)}
+	got, err := live.Evaluate(t.Context(), []env.Task{task, task})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []env.Feedback{{LogSpeedup: -math.Ln2}, {LogSpeedup: -math.Ln2, Cached: true}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if n := len(lab.asked); n != 2 {
+		t.Errorf("%d measurements, want the baseline and one schedule", n)
+	}
+	if _, err := live.Evaluate(t.Context(), []env.Task{task}); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(lab.asked); n != 3 {
+		t.Errorf("%d measurements; the baseline was measured again", n)
+	}
+}
+
+func TestLiveRemembersBaselines(t *testing.T) {
+	p := envtest.Add(64, 64)
+	lab := &bench{outcome: twiceAsSlow}
+	live := env.NewLive(lab, measure.Plan{}, machine)
+	live.Remember(map[string]env.Baseline{p.Hash: {Ratio: 4, Nanoseconds: 400}})
+	lab.outcome = func(c measure.Candidate) measure.Outcome {
+		if c.Baseline != 400 {
+			t.Errorf("the candidate's baseline is %g ns, want 400", c.Baseline)
+		}
+		return twiceAsSlow(c)
+	}
+	got, err := live.Evaluate(t.Context(), []env.Task{{Program: p, Schedule: parse(t, plain)}})
+	if err != nil || got[0].LogSpeedup != math.Ln2 {
+		t.Errorf("%v %v, want ln 2 over the remembered baseline", got, err)
+	}
+	if d := cmp.Diff(map[string]env.Baseline{p.Hash: {Ratio: 4, Nanoseconds: 400}}, live.Baselines()); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestLiveReportsFailures(t *testing.T) {
+	good, bad := envtest.Add(64, 64), envtest.Add(32, 32)
+	lab := &bench{outcome: func(c measure.Candidate) measure.Outcome {
+		if c.Program == bad || strings.TrimSpace(c.Schedule.String()) == plain {
+			return measure.Outcome{Status: measure.Crash, Error: "SIGSEGV"}
+		}
+		return measure.Outcome{Status: measure.OK, Ratio: 1}
+	}}
+	live := env.NewLive(lab, measure.Plan{}, machine)
+	got, err := live.Evaluate(t.Context(), []env.Task{
+		{Program: good, Schedule: parse(t, plain)}, {Program: bad, Schedule: parse(t, plain)},
+	})
+	want := []env.Feedback{
+		{Failed: true, Reason: "crash: SIGSEGV"},
+		{Reason: "the default schedule cannot be measured: crash: SIGSEGV"},
+	}
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Error(d, err)
+	}
+	lab.err = errors.New("no worker")
+	if _, err := live.Evaluate(t.Context(), []env.Task{{Program: good}}); !errors.Is(err, lab.err) {
+		t.Errorf("error %v, want the laboratory's", err)
+	}
+}
+
+func TestRewardIsBounded(t *testing.T) {
+	for _, c := range []struct {
+		f    env.Feedback
+		want float64
+	}{
+		{env.Feedback{LogSpeedup: 0.5}, 0.5},
+		{env.Feedback{LogSpeedup: 41157}, env.RewardLimit},
+		{env.Feedback{LogSpeedup: -41157}, -env.RewardLimit},
+		{env.Feedback{Failed: true, LogSpeedup: 1}, -env.RewardLimit},
+	} {
+		if got := c.f.Reward(); got != c.want {
+			t.Errorf("%+v earns %g, want %g", c.f, got, c.want)
+		}
+	}
+}
+
+func TestRecordingIsReplayed(t *testing.T) {
+	p := envtest.Add(64, 64)
+	known := env.Task{Program: p, Schedule: parse(t, plain)}
+	failed := env.Task{Program: p, Schedule: parse(t, "elementwise0: V")}
+	unknown := env.Task{Program: p, Schedule: parse(t, "elementwise0: T(8,8) V")}
+	var lines bytes.Buffer
+	for task, f := range map[*env.Task]env.Feedback{
+		&known:  {LogSpeedup: 0.1 + 0.2},
+		&failed: {Failed: true, Reason: "wrong: off by one"},
+	} {
+		if err := env.WriteRecord(&lines, *task, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := env.ReadRecording(&lines)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := r.Evaluate(t.Context(), []env.Task{known, failed, unknown})
+	want := []env.Feedback{
+		{LogSpeedup: 0.1 + 0.2, Cached: true},
+		{Failed: true, Reason: "wrong: off by one", Cached: true},
+		{Failed: true, Reason: "not in the recording", Cached: true},
+	}
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Error(d, err)
+	}
+}
+
+func TestBadRecordingsNameTheLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"{\"program\":\"a\"}\nnonsense\n": "line 2",
+		"{}\n":                            "line 1: no program hash",
+	} {
+		if _, err := env.ReadRecording(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestEverythingReachableByDrawingIsTabulated(t *testing.T) {
+	p := envtest.Add(4, 8)
+	known := map[string]bool{}
+	for _, s := range envtest.Reachable(p) {
+		if err := schedule.Check(p, s); err != nil {
+			t.Fatal(err)
+		}
+		known[s.String()] = true
+	}
+	for range 500 {
+		e := env.New(p, machine)
+		if err := env.Play([]*env.Episode{e}, drawAll); err != nil {
+			t.Fatal(err)
+		}
+		if s := e.Schedule().String(); !known[s] {
+			t.Errorf("%s can be drawn but is not tabulated", s)
+		}
+	}
+}
