@@ -53,6 +53,16 @@ func (r *Reference) Check(outputs [][]float32, tolerance float64) (float64, erro
 	return largest, failure
 }
 
+// Distance is the largest |a-b|/scale over the elements of two versions of a
+// result; infinite where one is finite and the other is not.
+func (r *Reference) Distance(result int, a, b []float32) float64 {
+	largest := 0.0
+	for i, scale := range r.Results[result].Scales {
+		largest = max(largest, weighed(float64(a[i]), float64(b[i]), float64(scale)))
+	}
+	return largest
+}
+
 func (r *Result) worst(got []float32) (at int, largest float64) {
 	for i, g := range got {
 		if e := weighed(float64(g), float64(r.Values[i]), float64(r.Scales[i])); e > largest {

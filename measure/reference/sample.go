@@ -20,15 +20,15 @@ const (
 	// randomSamples are taken beside corners and tile borders.
 	randomSamples = 64
 	// mostBorders of each tile size are looked at in each dimension.
-	mostBorders = 32
+	mostBorders = 12
 )
 
 // sampler computes single elements in float64, following values back as far as
 // they are not known, and remembers those of operations.
 type sampler struct {
 	p       *program.Program
-	inputs  [][]float32
 	kernels []*kernel
+	given   [][]float32       // per value: its elements if it is an argument
 	known   []tensor[float32] // per value; nil: everything follows from the inputs
 	memo    []map[int]pair    // per operation
 
@@ -59,7 +59,10 @@ func verifyResults(p *program.Program, inputs [][]float32, kernels []*kernel, r 
 }
 
 func newSampler(p *program.Program, inputs [][]float32, kernels []*kernel, budget float64) *sampler {
-	s := &sampler{p: p, inputs: inputs, kernels: kernels, budget: budget, memo: make([]map[int]pair, len(p.Ops))}
+	s := &sampler{p: p, kernels: kernels, given: make([][]float32, len(p.Values)), budget: budget, memo: make([]map[int]pair, len(p.Ops))}
+	for i, v := range p.Args {
+		s.given[v] = inputs[i]
+	}
 	for i := range s.memo {
 		s.memo[i] = map[int]pair{}
 	}
@@ -89,14 +92,15 @@ func (s *sampler) compare(value int, got tensor[float32], want func(at int) pair
 
 // fetch returns element number at of a value.
 func (s *sampler) fetch(value, at int) pair {
+	if given := s.given[value]; given != nil {
+		return exact(float64(given[at]))
+	}
 	if s.known != nil && s.known[value].values != nil {
 		t := s.known[value]
 		return pair{float64(t.values[at]), float64(t.scales[at])}
 	}
 	v := &s.p.Values[value]
 	switch v.Kind {
-	case program.ValueArgument:
-		return exact(float64(s.inputs[v.Arg][at]))
 	case program.ValueConstant:
 		if v.IsSplat {
 			return exact(float64(v.Splat))
