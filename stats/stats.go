@@ -5,6 +5,7 @@
 package stats
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -107,41 +108,62 @@ func RatioInterval(numerator, denominator [][]float64) Interval {
 	return expandedPercentiles(ratios, min(above.size(), below.size()))
 }
 
-// resampler draws bootstrap replicates of one measurement.
+// resampler draws bootstrap replicates of one measurement. The samples are
+// sorted once; a replicate is how often each unit was drawn, and its median is
+// found by walking along the samples.
 type resampler struct {
-	units [][]float64
-	pool  []float64
-	rng   *rand.Rand
+	samples []sample // ascending
+	sizes   []int    // samples of each unit
+	drawn   []int    // times each unit is in the replicate
+	rng     *rand.Rand
+}
+
+type sample struct {
+	value float64
+	unit  int
 }
 
 // newResampler seeds by stream number: reports of the same samples agree to the
 // last digit.
 func newResampler(clusters [][]float64, stream uint64) *resampler {
-	var units [][]float64
-	total := 0
-	for _, c := range clusters {
-		if len(c) > 0 {
-			units = append(units, c)
-			total += len(c)
-		}
-	}
+	units := slices.DeleteFunc(slices.Clone(clusters), func(c []float64) bool { return len(c) == 0 })
 	if len(units) == 1 {
 		units = slices.Collect(slices.Chunk(units[0], 1))
 	}
-	return &resampler{units, make([]float64, 0, total), rand.New(rand.NewPCG(0x9e3779b97f4a7c15, stream))}
+	r := &resampler{drawn: make([]int, len(units)), rng: rand.New(rand.NewPCG(0x9e3779b97f4a7c15, stream))}
+	for i, unit := range units {
+		r.sizes = append(r.sizes, len(unit))
+		for _, v := range unit {
+			r.samples = append(r.samples, sample{v, i})
+		}
+	}
+	slices.SortFunc(r.samples, func(a, b sample) int { return cmp.Compare(a.value, b.value) })
+	return r
 }
 
 // size is the number of units that are drawn from.
-func (r *resampler) size() int { return len(r.units) }
+func (r *resampler) size() int { return len(r.sizes) }
 
 // median of one replicate: as many units as there are, with replacement.
 func (r *resampler) median() float64 {
-	r.pool = r.pool[:0]
-	for range r.units {
-		r.pool = append(r.pool, r.units[r.rng.IntN(len(r.units))]...)
+	clear(r.drawn)
+	total := 0
+	for range r.sizes {
+		unit := r.rng.IntN(len(r.sizes))
+		r.drawn[unit]++
+		total += r.sizes[unit]
 	}
-	slices.Sort(r.pool)
-	return sortedQuantile(r.pool, 0.5)
+	seen, low, found := 0, 0.0, false
+	for _, s := range r.samples {
+		seen += r.drawn[s.unit]
+		if !found && seen > (total-1)/2 {
+			low, found = s.value, true
+		}
+		if seen > total/2 {
+			return low + (s.value-low)/2
+		}
+	}
+	return math.NaN() // of nothing
 }
 
 // expandedPercentiles reads a 95 % interval from bootstrap replicates over n
