@@ -147,7 +147,8 @@ func (g grid) Plot(c draw.Canvas, p *plot.Plot) {
 // chart puts bars on axes: groups from left to right, values from low to high.
 func (b *barChart) chart(yLabel string, low, high float64, width vg.Length) *plot.Plot {
 	p := newPlot(yLabel)
-	ticks := logTicks(low, high, func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) + b.suffix })
+	// Seven tenths is 0.7000000000000001 as a float64's shortest text.
+	ticks := logTicks(low, high, func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 32) + b.suffix })
 	p.Y.Scale, p.Y.Min, p.Y.Max, p.Y.Tick.Marker = plot.LogScale{}, low, high, plot.ConstantTicks(ticks)
 	p.X.Min, p.X.Max = -0.5, float64(len(b.groups))-0.5
 	p.X.Tick.Length, p.X.Tick.LineStyle.Color = 7, color.Transparent // room between axis and names

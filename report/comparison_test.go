@@ -213,6 +213,17 @@ func checkCombined(t *testing.T, path string, files map[string]results.File) {
 
 func checkPlot(t *testing.T, path string) {
 	t.Helper()
+	colours := pixels(t, path)
+	for name, c := range map[string][3]uint32{"agent's": {0, 0x72, 0xb2}, "JIT's": {0, 0x9e, 0x73}} {
+		if colours[c] < 1000 {
+			t.Errorf("%s shows %d pixels of the %s colour", path, colours[c], name)
+		}
+	}
+}
+
+// pixels counts a picture's by colour.
+func pixels(t *testing.T, path string) map[[3]uint32]int {
+	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -229,11 +240,7 @@ func checkPlot(t *testing.T, path string) {
 			colours[[3]uint32{r >> 8, g >> 8, b >> 8}]++
 		}
 	}
-	for name, c := range map[string][3]uint32{"agent's": {0, 0x72, 0xb2}, "JIT's": {0, 0x9e, 0x73}} {
-		if colours[c] < 1000 {
-			t.Errorf("%s shows %d pixels of the %s colour", path, colours[c], name)
-		}
-	}
+	return colours
 }
 
 func TestCompareBadInput(t *testing.T) {
