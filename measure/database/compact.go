@@ -4,7 +4,13 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
+	"time"
 )
+
+// abandoned is the age from which a half-written file has no writer any more.
+const abandoned = time.Hour
 
 // noInterruption is what happens between the steps of a compaction outside of
 // tests, which use the place to stop it, or to write beside it.
@@ -49,7 +55,7 @@ func (d *Database) compact(step func(string) error) error {
 			return err
 		}
 	}
-	return nil
+	return tidy(d.dir)
 }
 
 func seal(path string) error {
@@ -71,6 +77,33 @@ func (d *Database) remove(path string) error {
 	for p := range d.damage {
 		if p.file == path {
 			delete(d.damage, p)
+		}
+	}
+	return nil
+}
+
+// tidy removes what killed compactions left: seals of segments that are gone,
+// and half-written files.
+func tidy(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		stale := false
+		if segment, ok := strings.CutSuffix(path, sealSuffix); ok {
+			_, err := os.Lstat(segment)
+			stale = errors.Is(err, fs.ErrNotExist)
+		} else if strings.HasPrefix(e.Name(), ".segment-") && strings.HasSuffix(e.Name(), temporarySuffix) {
+			info, err := e.Info()
+			stale = err == nil && time.Since(info.ModTime()) > abandoned
+		}
+		if !stale {
+			continue
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
 	return nil

@@ -136,6 +136,7 @@ func (d *Database) refresh() error {
 // mergeFile merges the lines of a file from an offset on and returns the
 // offset after the last whole line: a cut line may be one still being written.
 func (d *Database) mergeFile(path string, from int64) (int64, error) {
+	delete(d.damage, position{path, from}) // a line cut short may be whole by now
 	return readLines(path, from, d.merge, func(x Damage) { d.damage[position{x.File, x.Offset}] = x })
 }
 
@@ -278,7 +279,7 @@ func writeFile(path string, records []stored) error {
 	for _, s := range records {
 		b.Write(frame(s.text))
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*"+temporarySuffix)
 	if err != nil {
 		return err
 	}

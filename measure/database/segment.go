@@ -17,6 +17,8 @@ const (
 	// sealSuffix marks a segment that is being compacted: what is appended to
 	// it from now on would be lost.
 	sealSuffix = ".sealed"
+	// temporarySuffix is that of a file being written that will be renamed.
+	temporarySuffix = ".tmp"
 )
 
 // newSegmentPath names a file that no other process on any machine will name.
