@@ -1,14 +1,17 @@
 package ppo
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -44,24 +47,89 @@ func worth(s schedule.Schedule) float64 {
 	return total
 }
 
+// trainIn makes this test binary train in a folder instead, for a test that
+// kills it.
+const trainIn = "NESTLING_TEST_TRAIN_IN"
+
+// killedIterations take several times as long as a child is let live.
+const killedIterations = 25
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(trainIn); dir != "" {
+		if err := childTrains(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func childTrains(dir string) error {
+	run, err := results.OpenRun(dir)
+	if err != nil {
+		return err
+	}
+	evaluator, err := readTable()
+	if err != nil {
+		return err
+	}
+	return Train(context.Background(), small(run, evaluator, killedIterations, func(Metrics) error { return nil }))
+}
+
+func TestKillsAtAnyMomentLoseNothing(t *testing.T) {
+	var curve []Metrics
+	whole, killed := training(t, t.TempDir(), killedIterations, &curve), training(t, t.TempDir(), killedIterations, &curve)
+	train(t, whole)
+	rng := newRand(uint64(time.Now().UnixNano()))
+	kills := 0
+	for ; kills < 200; kills++ {
+		child := exec.CommandContext(t.Context(), os.Args[0])
+		child.Env = append(os.Environ(), trainIn+"="+killed.Run.Dir)
+		var said bytes.Buffer
+		child.Stderr = &said
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := time.AfterFunc(time.Duration(40+10*kills+rng.IntN(200))*time.Millisecond, func() { _ = child.Process.Kill() })
+		err := child.Wait()
+		ended.Stop()
+		if err == nil {
+			break
+		}
+		if child.ProcessState.Exited() {
+			t.Fatalf("after %d kills training fails: %s", kills, &said)
+		}
+	}
+	if kills == 0 || kills == 200 {
+		t.Fatalf("%d kills: the test wants some, and an end", kills)
+	}
+	sameWeights(t, whole.Run, killed.Run)
+	lines, err := results.ReadLog[Metrics](filepath.Join(killed.Run.Logs(), LogFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range lines {
+		lines[i] = timeless(lines[i])
+	}
+	if d := cmp.Diff(curve, lines); d != "" {
+		t.Errorf("the log is not the curve:\n%s", d)
+	}
+}
+
 func programs() []*program.Program {
 	return []*program.Program{envtest.Add(8), envtest.Add(16), envtest.Add(4, 8), envtest.Add(2, 16)}
 }
 
-func recorded(t testing.TB) *env.Recorded {
-	t.Helper()
+func readTable() (*env.Recorded, error) {
 	lines, err := envtest.Tabulate(worth, programs()...)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	r, err := env.ReadRecording(lines)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return env.ReadRecording(lines)
 }
 
-// training is a small training in a folder; its metrics end up in curve, without
+// training is a small training in a new run; its metrics end up in curve, without
 // what the clock says.
 func training(t testing.TB, root string, iterations int, curve *[]Metrics) TrainOptions {
 	t.Helper()
@@ -69,15 +137,22 @@ func training(t testing.TB, root string, iterations int, curve *[]Metrics) Train
 	if err != nil {
 		t.Fatal(err)
 	}
+	evaluator, err := readTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return small(run, evaluator, iterations, func(m Metrics) error {
+		*curve = append(*curve, timeless(m))
+		return nil
+	})
+}
+
+func small(run *results.Run, evaluator env.Evaluator, iterations int, report func(Metrics) error) TrainOptions {
 	c := Defaults()
 	c.Iterations, c.Programs, c.Minibatch, c.LearningRate = iterations, 16, 32, 3e-3
 	return TrainOptions{
 		Config: c, Model: "lstm", Policy: policy.Config{Embedding: 24, Encoder: 24, Trunk: 24, Layers: 2},
-		Programs: programs(), Machine: machine, Evaluator: recorded(t), Run: run,
-		Report: func(m Metrics) error {
-			*curve = append(*curve, timeless(m))
-			return nil
-		},
+		Programs: programs(), Machine: machine, Evaluator: evaluator, Run: run, Report: report,
 	}
 }
 
@@ -442,4 +517,16 @@ func TestPatienceEndsTraining(t *testing.T) {
 	if len(curve) != 5 {
 		t.Errorf("%d iterations, want 2 to the best and 3 more", len(curve))
 	}
+}
+
+// BenchmarkIteration is an iteration at the default settings without the time
+// that compiling and measuring take.
+func BenchmarkIteration(b *testing.B) {
+	var curve []Metrics
+	o := training(b, b.TempDir(), b.N, &curve)
+	o.Config = Defaults()
+	o.Config.Iterations = b.N
+	o.Policy = policy.DefaultConfig()
+	b.ResetTimer()
+	train(b, o)
 }
