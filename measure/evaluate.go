@@ -298,6 +298,11 @@ func (l *Lab) converse(ctx context.Context, j *job, r *process) (Outcome, error)
 	if err := r.exchange(ctx, l.runRequest(j), &first, within()); err != nil {
 		return Outcome{}, err
 	}
+	if first.Verdict == wire.Refused {
+		r.kill() // then all it has said is here: linkers explain themselves on standard error
+		d := death{reason: "run: " + first.Error, words: r.output.lines(lastLines)}
+		return failed(Compile, d.Error()), nil
+	}
 	outcome, right := l.judge(j, first.Verdict, first.Error)
 	outcome.PrepareNanoseconds = first.PrepareNanoseconds
 	if !right {
@@ -341,10 +346,7 @@ func (p Plan) timeRequest(baseline float64) wire.TimeRequest {
 
 // judge tells whether the outputs in the shared memory are right.
 func (l *Lab) judge(j *job, v wire.Verdict, reason string) (o Outcome, right bool) {
-	switch v {
-	case wire.Refused:
-		return failed(Compile, "run: "+reason), false
-	case wire.Wrong:
+	if v == wire.Wrong {
 		o = failed(Wrong, reason)
 		o.MaxError = math.Inf(1)
 		return o, false

@@ -34,9 +34,8 @@ func serve(args []string) error {
 	if len(args) != 1 {
 		return errors.New("want one argument, compile or run; nestling starts this program by itself")
 	}
-	var stat unix.Stat_t
-	if unix.Fstat(wire.RequestFD, &stat) != nil || unix.Fstat(wire.ResponseFD, &stat) != nil {
-		return errors.New("descriptors 3 and 4 are not open; nestling starts this program by itself")
+	if !isPipe(wire.RequestFD) || !isPipe(wire.ResponseFD) {
+		return errors.New("descriptors 3 and 4 are no pipes; nestling starts this program by itself")
 	}
 	// A crash is expected here, its core is of no use to anyone.
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
@@ -52,6 +51,11 @@ func serve(args []string) error {
 		return runner.Serve(requests, responses, os.NewFile(wire.TensorsFD, "tensors"))
 	}
 	return fmt.Errorf("no role %q; there are compile and run", args[0])
+}
+
+func isPipe(fd int) bool {
+	var stat unix.Stat_t
+	return unix.Fstat(fd, &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFIFO
 }
 
 func serveCompiles(requests io.Reader, responses io.Writer) error {

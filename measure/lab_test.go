@@ -1,0 +1,396 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nestling/codegen"
+	"nestling/program"
+	"nestling/schedule"
+)
+
+func parse(t *testing.T, text string) schedule.Schedule {
+	t.Helper()
+	s, err := schedule.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// product analyses productModule and finds its operations.
+func product(t *testing.T, l *Lab) (p *program.Program, matmul string) {
+	t.Helper()
+	p = analyse(t, l, productModule)
+	for _, op := range p.Ops {
+		if op.Family == program.Matmul {
+			return p, op.Name
+		}
+	}
+	t.Fatalf("no matmul among %v", p.Ops)
+	return nil, ""
+}
+
+func evaluate(t *testing.T, l *Lab, plan Plan, batch ...Candidate) []Outcome {
+	t.Helper()
+	outcomes, err := l.Evaluate(t.Context(), batch, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcomes
+}
+
+func TestEvaluate(t *testing.T) {
+	l := openLab(t, func(o *Options) { o.Compilers, o.Threads = 2, 2 })
+	p, matmul := product(t, l)
+	sum := analyse(t, l, sumModule)
+	illegal := parse(t, matmul+": T(0,0,7)")
+	tiled := parse(t, matmul+": TP(16,0,0) T(4,8,0)")
+	outcomes := evaluate(t, l, quick,
+		Candidate{Program: p},
+		Candidate{Program: sum},
+		Candidate{Program: p, Schedule: illegal},
+		Candidate{Program: p, Schedule: tiled},
+		Candidate{Program: p},
+	)
+	for i, want := range []Status{OK, OK, Compile, OK, OK} {
+		if outcomes[i].Status != want {
+			t.Errorf("candidate %d: %+v, want %s", i, outcomes[i], want)
+		}
+	}
+	if outcomes[0].CompileMilliseconds <= 0 || outcomes[0].PrepareNanoseconds <= 0 {
+		t.Errorf("%+v", outcomes[0])
+	}
+	if outcomes[0].Nanoseconds != outcomes[4].Nanoseconds {
+		t.Error("the same candidate was measured twice in one batch")
+	}
+}
+
+func TestAnalyseSaysWhatTheCompilerSays(t *testing.T) {
+	l := openLab(t, nil)
+	_, err := l.Analyse(t.Context(), []byte("func.func @f() {\n  nonsense\n}"), "broken.mlir")
+	if err == nil || !strings.Contains(err.Error(), "broken.mlir:2") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestScriptThatFails(t *testing.T) {
+	l := openLab(t, nil)
+	p := analyse(t, l, sumModule)
+	_, err := l.Compile(t.Context(), codegen.Request{Module: p.Module, Script: "no script", Threads: 1})
+	if err == nil {
+		t.Fatal("nonsense was taken for a script")
+	}
+	if _, err := l.Compile(t.Context(), codegen.Request{Module: p.Module, Script: script(t, p), Threads: 1}); err != nil {
+		t.Errorf("the next compile: %v", err)
+	}
+}
+
+func script(t *testing.T, p *program.Program) string {
+	t.Helper()
+	text, err := schedule.Script(p, nil, schedule.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// broken is a candidate that MLIR refuses.
+func broken(p *program.Program) Candidate {
+	q := *p
+	q.Module = strings.Replace(p.Module, "return", "retrun", 1)
+	q.Hash += "broken"
+	return Candidate{Program: &q}
+}
+
+func TestCompileThatFails(t *testing.T) {
+	l := openLab(t, nil)
+	p := analyse(t, l, sumModule)
+	outcomes := evaluate(t, l, quick, broken(p), Candidate{Program: p})
+	if outcomes[0].Status != Compile || !strings.Contains(outcomes[0].Error, "retrun") {
+		t.Errorf("%+v", outcomes[0])
+	}
+	wantReproducer(t, outcomes[0], "retrun")
+	if outcomes[1].Status != OK {
+		t.Errorf("the next: %+v", outcomes[1])
+	}
+}
+
+// stopCompiler freezes the laboratory's one compiler and returns its process id.
+func stopCompiler(t *testing.T, l *Lab) int {
+	t.Helper()
+	s := <-l.slots
+	defer func() { l.slots <- s }()
+	pid := s.compiler.cmd.Process.Pid
+	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+func TestCompilerKilled(t *testing.T) {
+	for _, signal := range []unix.Signal{unix.SIGSEGV, unix.SIGKILL, unix.SIGABRT} {
+		t.Run(unix.SignalName(signal), func(t *testing.T) {
+			l := openLab(t, nil)
+			p, matmul := product(t, l)
+			// Frozen, it takes its request and does nothing until it dies.
+			pid := stopCompiler(t, l)
+			time.AfterFunc(100*time.Millisecond, func() {
+				_ = unix.Kill(pid, signal)
+				_ = unix.Kill(pid, unix.SIGCONT)
+			})
+			outcomes := evaluate(t, l, quick, Candidate{Program: p}, Candidate{Program: p, Schedule: parse(t, matmul+": T(8,0,0)")})
+			if outcomes[0].Status != Compile || !strings.Contains(outcomes[0].Error, "killed by "+unix.SignalName(signal)) {
+				t.Errorf("%+v", outcomes[0])
+			}
+			wantReproducer(t, outcomes[0], unix.SignalName(signal))
+			if outcomes[1].Status != OK {
+				t.Errorf("the next: %+v", outcomes[1])
+			}
+		})
+	}
+}
+
+func TestCompilerHangs(t *testing.T) {
+	l := openLab(t, func(o *Options) { o.CompileLimit = 2 * time.Second })
+	p, matmul := product(t, l)
+	pid := stopCompiler(t, l)
+	first := Candidate{Program: p}
+	outcomes := evaluate(t, l, quick, first, Candidate{Program: p, Schedule: parse(t, matmul+": T(8,0,0)")})
+	if outcomes[0].Status != Timeout || !strings.Contains(outcomes[0].Error, "no answer within 2s") {
+		t.Errorf("%+v", outcomes[0])
+	}
+	if outcomes[1].Status != OK {
+		t.Errorf("the next: %+v", outcomes[1])
+	}
+	if unix.Kill(pid, 0) == nil {
+		t.Errorf("the hanging compiler %d is still there", pid)
+	}
+	if again := evaluate(t, l, quick, first)[0]; again.Status != Timeout || !again.Cached {
+		t.Errorf("tried again in the same session: %+v", again)
+	}
+}
+
+func TestCompilerEatsMemory(t *testing.T) {
+	l := openLab(t, nil)
+	p, _ := product(t, l)
+	s := <-l.slots
+	l.options.MemoryLimit = s.compiler.resident() // any growth is too much
+	l.slots <- s
+	j := newJob(Candidate{Program: p}, quick)
+	for range 20 { // one compile may be over before its memory is looked at
+		j = newJob(Candidate{Program: p}, quick)
+		if err := l.compile(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+		if j.outcome != nil {
+			break
+		}
+	}
+	if j.outcome == nil || j.outcome.Status != Memory {
+		t.Fatalf("%+v", j.outcome)
+	}
+	l.options.MemoryLimit = 4 << 30
+	if o := evaluate(t, l, Plan{Fresh: true, Samples: 1}, Candidate{Program: p})[0]; o.Status != OK {
+		t.Errorf("the next: %+v", o)
+	}
+}
+
+func TestCompilersAreRecycled(t *testing.T) {
+	l := openLab(t, func(o *Options) { o.RecycleAfter = 2 })
+	pids := map[int]bool{}
+	for range 4 {
+		analyse(t, l, sumModule)
+		s := <-l.slots
+		if s.compiler != nil {
+			pids[s.compiler.cmd.Process.Pid] = true
+		}
+		l.slots <- s
+	}
+	if len(pids) != 2 {
+		t.Errorf("%d compilers served 4 requests, 2 each", len(pids))
+	}
+}
+
+func TestWorkersThatDieIdleAreReplaced(t *testing.T) {
+	l := openLab(t, nil)
+	p := analyse(t, l, sumModule)
+	timeOne(t, l, additionJob(compileC(t, nil, nil), quick))
+	s := <-l.slots
+	killIdle(t, s.compiler)
+	l.slots <- s
+	r, err := l.runner(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	killIdle(t, r)
+	l.spares = append(l.spares, r)
+	if o := evaluate(t, l, quick, Candidate{Program: p})[0]; o.Status != OK {
+		t.Errorf("%+v", o)
+	}
+}
+
+func killIdle(t *testing.T, p *process) {
+	t.Helper()
+	if err := unix.Kill(p.cmd.Process.Pid, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-p.exited
+}
+
+func TestDatabaseRemembers(t *testing.T) {
+	dir := t.TempDir()
+	withDatabase := func(o *Options) { o.Database = dir }
+	l := openLab(t, withDatabase)
+	p, matmul := product(t, l)
+	batch := []Candidate{{Program: p}, broken(p), {Program: p, Schedule: parse(t, matmul+": T(8,0,0)")}}
+	before := evaluate(t, l, quick, batch...)
+
+	other := openLab(t, withDatabase)
+	after := evaluate(t, other, quick, batch...)
+	for i := range batch {
+		if before[i].Cached || !after[i].Cached {
+			t.Errorf("candidate %d: cached %v, then %v", i, before[i].Cached, after[i].Cached)
+		}
+		if before[i].Status != after[i].Status || before[i].Ratio != after[i].Ratio || before[i].Nanoseconds != after[i].Nanoseconds {
+			t.Errorf("candidate %d: measured %+v, remembered %+v", i, before[i], after[i])
+		}
+	}
+	fresh := quick
+	fresh.Fresh = true
+	if o := evaluate(t, other, fresh, batch[0])[0]; o.Cached || o.Status != OK {
+		t.Errorf("%+v", o)
+	}
+	cold := quick
+	cold.Flush = true
+	if o := evaluate(t, other, cold, batch[0])[0]; o.Cached {
+		t.Error("a hot time was given for a cold one")
+	}
+	strict := openLab(t, func(o *Options) { o.Database = dir; o.Tolerance = before[0].MaxError / 2 })
+	if o := evaluate(t, strict, quick, batch[0])[0]; o.Cached || o.Status != Wrong {
+		t.Errorf("a tighter tolerance: %+v", o)
+	}
+}
+
+func TestDeathsFromOutsideAreNotRemembered(t *testing.T) {
+	l := openLab(t, func(o *Options) { o.Database = t.TempDir() })
+	p, _ := product(t, l)
+	pid := stopCompiler(t, l)
+	time.AfterFunc(100*time.Millisecond, func() { _ = unix.Kill(pid, unix.SIGKILL) })
+	c := Candidate{Program: p}
+	if o := evaluate(t, l, quick, c)[0]; o.Status != Compile {
+		t.Fatalf("%+v", o)
+	}
+	if o := evaluate(t, l, quick, c)[0]; o.Status != OK || o.Cached {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestCancelKeepsWhatThereIs(t *testing.T) {
+	l := openLab(t, nil)
+	hang := compileC(t, nil, map[string]string{"BEFORE": "for (volatile int x = 0; ; x++);"})
+	jobs := []*job{additionJob(compileC(t, nil, nil), quick), additionJob(hang, quick), additionJob(hang, quick)}
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(2*time.Second, cancel)
+	begin := time.Now()
+	err := l.timeAll(ctx, jobs)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if took := time.Since(begin); took > 20*time.Second {
+		t.Errorf("cancelling took %v", took)
+	}
+	if jobs[0].outcome == nil || jobs[0].outcome.Status != OK || jobs[1].outcome != nil {
+		t.Errorf("%+v, %+v", jobs[0].outcome, jobs[1].outcome)
+	}
+}
+
+func TestCancelledBatch(t *testing.T) {
+	l := openLab(t, nil)
+	p := analyse(t, l, sumModule)
+	stopCompiler(t, l)
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(100*time.Millisecond, cancel)
+	outcomes, err := l.Evaluate(ctx, []Candidate{{Program: p}}, quick)
+	if !errors.Is(err, context.Canceled) || len(outcomes) != 1 || outcomes[0].Status != Cancelled {
+		t.Errorf("%+v, %v", outcomes, err)
+	}
+	if o := evaluate(t, l, quick, Candidate{Program: p})[0]; o.Status != OK {
+		t.Errorf("the next batch: %+v", o)
+	}
+}
+
+func TestCloseEndsWhatIsUnderWay(t *testing.T) {
+	l, err := Open(Options{Worker: worker, Threads: 1, Compilers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := analyse(t, l, sumModule)
+	stopCompiler(t, l)
+	time.AfterFunc(100*time.Millisecond, func() { _ = l.Close() })
+	if _, err := l.Evaluate(t.Context(), []Candidate{{Program: p}}, quick); !errors.Is(err, errClosed) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := l.Analyse(t.Context(), []byte(sumModule), "x.mlir"); !errors.Is(err, errClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+func TestSession(t *testing.T) {
+	l := openLab(t, nil)
+	p := analyse(t, l, sumModule)
+	plan := quick
+	plan.Samples = 10
+	plan.Budget = time.Minute
+	outcomes, err := l.Benchmark(t.Context(), Candidate{Program: p}, plan, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(outcomes) != 3 {
+		t.Fatalf("%d processes", len(outcomes))
+	}
+	for _, o := range outcomes {
+		if o.Status != OK || len(o.Samples) != 10 || len(o.Probe) != 10 {
+			t.Errorf("%+v", o)
+		}
+	}
+	outcomes, err = l.Benchmark(t.Context(), broken(p), plan, 3)
+	if err != nil || len(outcomes) != 1 || outcomes[0].Status != Compile {
+		t.Errorf("a candidate that does not compile: %+v, %v", outcomes, err)
+	}
+}
+
+func TestReproducerHoldsWhatTheUserGave(t *testing.T) {
+	l := openLab(t, func(o *Options) { o.Tolerance = 1e-30 }) // nothing is that right
+	p, _ := product(t, l)
+	o := evaluate(t, l, quick, Candidate{Program: p})[0]
+	if o.Status != Wrong {
+		t.Fatalf("%+v", o)
+	}
+	source, err := os.ReadFile(filepath.Join(o.Reproducer, "program.mlir"))
+	if err != nil || string(source) != productModule {
+		t.Errorf("%v, program.mlir:\n%s", err, source)
+	}
+}
+
+func TestNoWorker(t *testing.T) {
+	if _, err := Open(Options{Worker: "/nowhere/nestling-worker"}); err == nil || !strings.Contains(err.Error(), "make build") {
+		t.Error(err)
+	}
+	// A program that is no worker fails the batch, not the candidates.
+	l, err := Open(Options{Worker: "/bin/false", Threads: 1, Compilers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := l.Analyse(t.Context(), []byte(sumModule), "x.mlir"); err == nil || !strings.Contains(err.Error(), "did not come up") {
+		t.Error(err)
+	}
+}
