@@ -20,6 +20,10 @@ type Request struct {
 	IR       bool
 }
 
+// TensorStage is the name of the stage after which a module has its schedule
+// and still works on tensors.
+const TensorStage = "transform tensors"
+
 // Stage is the module after one stage of compilation.
 type Stage struct {
 	Name string

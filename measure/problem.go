@@ -35,6 +35,16 @@ type problems struct {
 	latest []problemKey // oldest first
 }
 
+// Reference returns the random arguments that candidates of a program are run
+// on, one per function argument, and what results they must give.
+func (l *Lab) Reference(ctx context.Context, p *program.Program, seed uint64) (inputs [][]float32, r *reference.Reference, err error) {
+	q, err := l.problems.get(ctx, p, seed)
+	if err != nil {
+		return nil, nil, err
+	}
+	return q.inputs, q.reference, nil
+}
+
 // get computes the problem of a program, or waits for who does.
 func (ps *problems) get(ctx context.Context, p *program.Program, seed uint64) (*problem, error) {
 	q := ps.entry(p, seed)

@@ -43,6 +43,16 @@ func (s *Session) RunOnce(ctx context.Context) (Outcome, error) {
 	return *j.outcome, nil
 }
 
+// Outputs are copies of what the latest RunOnce computed, one per result of the
+// program. Call it before the laboratory measures anything else.
+func (s *Session) Outputs() [][]float32 {
+	outputs := s.lab.shared.outputs()
+	for i := range outputs {
+		outputs[i] = slices.Clone(outputs[i])
+	}
+	return outputs
+}
+
 // Benchmark is RunOnce in so many fresh processes, one after the other, up to
 // the first that fails. The final numbers are 10 processes of 10 runs.
 func (l *Lab) Benchmark(ctx context.Context, c Candidate, plan Plan, processes int) ([]Outcome, error) {

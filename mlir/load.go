@@ -29,6 +29,10 @@ static char *nestlingLookup(LLVMOrcLLJITRef jit, const char *name, void **addres
   return problem;
 }
 
+static void nestlingCall(void *entry, void **arguments) {
+  ((void (*)(void **))entry)(arguments);
+}
+
 static void nestlingInitializeHost(void) {
   LLVMInitializeNativeTarget();
   LLVMInitializeNativeAsmPrinter();
@@ -83,4 +87,19 @@ func said(problem *C.char) error {
 	}
 	defer C.free(unsafe.Pointer(problem))
 	return errors.New(C.GoString(problem))
+}
+
+// Call calls a packed entry point, void (*)(void **), with its pointers. The
+// buffers must not be Go memory: code may keep or cross them as it likes.
+func (l *Loaded) Call(symbol string, arguments ...unsafe.Pointer) error {
+	address, err := l.Symbol(symbol)
+	if err != nil {
+		return err
+	}
+	size := C.size_t(len(arguments)) * C.size_t(unsafe.Sizeof(uintptr(0)))
+	packed := (*unsafe.Pointer)(C.malloc(size + 1))
+	defer C.free(unsafe.Pointer(packed))
+	copy(unsafe.Slice(packed, len(arguments)), arguments)
+	C.nestlingCall(address, packed)
+	return nil
 }

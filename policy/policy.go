@@ -77,3 +77,6 @@ func check(model string, cfg Config) error {
 	}
 	return nil
 }
+
+// Available tells whether a model can be made here, or why not.
+func Available(model string) error { return check(model, DefaultConfig()) }

@@ -68,7 +68,7 @@ func (c *Compiler) Compile(request codegen.Request) (codegen.Result, error) {
 		run  func() error
 	}{
 		{"parse", job.parse},
-		{"transform tensors", job.transformTensors},
+		{codegen.TensorStage, job.transformTensors},
 		{"bufferize", job.bufferize},
 		{"transform buffers", job.transformBuffers},
 		{"lower", job.lower},

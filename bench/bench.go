@@ -1,0 +1,191 @@
+// Package bench sets methods beside each other on the nine benchmarks: the
+// agent's schedules and PyTorch's ways to run a model. Methods take turns, so
+// that the machine's drift hits all alike, and every output is checked against
+// the reference and against the other methods'.
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"nestling/measure"
+	"nestling/measure/reference"
+	"nestling/program"
+	"nestling/results"
+	"nestling/suite"
+)
+
+// Options of a contest.
+type Options struct {
+	Benchmarks []suite.Benchmark
+	Processes  int // fresh processes per method; the plan is 10
+	Runs       int // timed runs per process and benchmark; the plan is 10
+	// Budget of one method on one benchmark: no new process once it is used up.
+	Budget    time.Duration
+	Threads   int
+	Tolerance float64 // largest error of an output over Σ|terms|
+	Seed      uint64  // of the inputs
+	// Save is given all results so far after every round, so that an
+	// interruption costs the round under way.
+	Save func(map[string]results.File) error
+	// Progress is told what is being run, and how many of how many turns are done.
+	Progress func(done, total int, what string)
+}
+
+// Case is one benchmark, ready to be run by any method.
+type Case struct {
+	suite.Benchmark
+	Program   *program.Program
+	Inputs    [][]float32
+	Reference *reference.Reference
+}
+
+// Turn is what one process of a method did with one benchmark.
+type Turn struct {
+	Nanoseconds []float64 // one per run
+	Outputs     [][]float32
+	PeakGFLOPS  float64 // measured beside the runs; 0 if the method measures none
+}
+
+// Method is one contestant.
+type Method interface {
+	// Name as in results.Methods.
+	Name() string
+	// Open begins a round; its error fails the method on every benchmark.
+	Open(ctx context.Context) error
+	// Turn runs a benchmark in the round's process. Its error fails the method
+	// on this benchmark.
+	Turn(ctx context.Context, c *Case, runs int) (Turn, error)
+	// Close ends the round.
+	Close() error
+	// Describe adds what the method knows of its result.
+	Describe(c *Case, e *results.Entry)
+}
+
+// Cases analyses the benchmarks and computes their references.
+func Cases(ctx context.Context, lab *measure.Lab, o Options) ([]*Case, error) {
+	var cases []*Case
+	for i, b := range o.Benchmarks {
+		o.Progress(i, len(o.Benchmarks), "reference of "+b.Name)
+		p, err := lab.Analyse(ctx, []byte(b.Module), b.Name+".mlir")
+		if err != nil {
+			return nil, err
+		}
+		c := &Case{Benchmark: b, Program: p}
+		if c.Inputs, c.Reference, err = lab.Reference(ctx, p, o.Seed); err != nil {
+			return nil, fmt.Errorf("%s: %w", b.Name, err)
+		}
+		cases = append(cases, c)
+	}
+	return cases, ctx.Err()
+}
+
+// row is one method on one benchmark.
+type row struct {
+	processes [][]float64 // nanoseconds
+	peaks     []float64
+	spent     time.Duration
+	output    []float32 // of the first turn, for the comparison of methods
+	maxError  float64
+	err       error
+}
+
+// contest is the state of Run.
+type contest struct {
+	Options
+	methods []Method
+	cases   []*Case
+	rows    map[string][]*row // by method, in the order of cases
+	done    int
+}
+
+// Run lets the methods take turns on the cases and returns a results file per
+// method. When ctx ends early, what was measured is returned beside its error.
+func Run(ctx context.Context, methods []Method, cases []*Case, o Options) (map[string]results.File, error) {
+	c := &contest{Options: o, methods: methods, cases: cases, rows: map[string][]*row{}}
+	for _, m := range methods {
+		for range cases {
+			c.rows[m.Name()] = append(c.rows[m.Name()], &row{})
+		}
+	}
+	for range o.Processes {
+		err := c.round(ctx)
+		files := c.files()
+		err = errors.Join(err, o.Save(files))
+		if err != nil {
+			return files, err
+		}
+	}
+	return c.files(), nil
+}
+
+// round gives every method one fresh process and every benchmark one turn in it.
+func (c *contest) round(ctx context.Context) (err error) {
+	for _, m := range c.methods {
+		if c.finished(m) {
+			continue
+		}
+		if problem := m.Open(ctx); problem != nil {
+			for _, r := range c.rows[m.Name()] {
+				r.err = problem
+			}
+			continue
+		}
+		defer func() { err = errors.Join(err, m.Close()) }()
+	}
+	for i, k := range c.cases {
+		for _, m := range c.methods {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			c.Progress(c.done, c.Processes*len(c.methods)*len(c.cases), k.Name+", "+m.Name())
+			c.turn(ctx, m, k, c.rows[m.Name()][i])
+			c.done++
+		}
+	}
+	return ctx.Err()
+}
+
+// finished tells a method with no turn left to take.
+func (c *contest) finished(m Method) bool {
+	for _, r := range c.rows[m.Name()] {
+		if !c.over(r) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *contest) over(r *row) bool {
+	return r.err != nil || (len(r.processes) > 0 && r.spent >= c.Budget)
+}
+
+func (c *contest) turn(ctx context.Context, m Method, k *Case, r *row) {
+	if c.over(r) {
+		return
+	}
+	start := time.Now()
+	t, err := m.Turn(ctx, k, c.Runs)
+	r.spent += time.Since(start)
+	if ctx.Err() != nil {
+		return // whatever went wrong, the interruption did it
+	}
+	if err == nil {
+		var worst float64
+		worst, err = k.Reference.Check(t.Outputs, c.Tolerance)
+		r.maxError = max(r.maxError, worst)
+	}
+	if err != nil {
+		r.err = err
+		return
+	}
+	if r.output == nil {
+		r.output = t.Outputs[0]
+	}
+	r.processes = append(r.processes, t.Nanoseconds)
+	if t.PeakGFLOPS > 0 {
+		r.peaks = append(r.peaks, t.PeakGFLOPS)
+	}
+}

@@ -1,0 +1,72 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"nestling/baseline"
+	"nestling/results"
+)
+
+// PyTorch is one of PyTorch's ways to run a model, in processes of the user's
+// own Python.
+type PyTorch struct {
+	options baseline.Options
+	process *baseline.Process
+	info    baseline.Info
+	prepare map[string]time.Duration // by benchmark: what was done ahead of time
+}
+
+// NewPyTorch makes the contestant; the process of each round is started by Open.
+func NewPyTorch(o baseline.Options) *PyTorch {
+	return &PyTorch{options: o, prepare: map[string]time.Duration{}}
+}
+
+// Name as in results.Methods.
+func (p *PyTorch) Name() string {
+	return map[baseline.Method]string{
+		baseline.Eager:   results.PyTorchDefault,
+		baseline.JIT:     results.PyTorchJIT,
+		baseline.Compile: results.PyTorchCompile,
+	}[p.options.Method]
+}
+
+// Open starts a fresh Python process.
+func (p *PyTorch) Open(ctx context.Context) (err error) {
+	if p.process, err = baseline.Start(ctx, p.options); err != nil {
+		return err
+	}
+	p.info = p.process.Info()
+	return nil
+}
+
+// Turn loads a benchmark and times it.
+func (p *PyTorch) Turn(ctx context.Context, c *Case, runs int) (Turn, error) {
+	prepare, err := p.process.Load(ctx, c.Benchmark, c.Inputs)
+	if err != nil {
+		return Turn{}, err
+	}
+	p.prepare[c.Name] = prepare
+	m, err := p.process.Run(ctx, warmup, runs)
+	if err != nil {
+		return Turn{}, err
+	}
+	output, err := p.process.Outputs(ctx)
+	if err != nil {
+		return Turn{}, err
+	}
+	if m.CPUOverWall > float64(p.options.Threads)+threadSlack {
+		return Turn{}, fmt.Errorf("PyTorch kept %.1f cores busy; %d threads were asked for", m.CPUOverWall, p.options.Threads)
+	}
+	return Turn{Nanoseconds: m.Nanoseconds, Outputs: [][]float32{output}}, nil
+}
+
+// Close ends the process.
+func (p *PyTorch) Close() error { return p.process.Close() }
+
+// Describe adds versions and the time of work done ahead.
+func (p *PyTorch) Describe(c *Case, e *results.Entry) {
+	e.Versions.Torch = p.info.Torch
+	e.PrepareMS = p.prepare[c.Name].Seconds() * 1e3
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"nestling/ppo"
+	"nestling/progress"
+	"nestling/report"
+	"nestling/results"
+	"nestling/training"
+)
+
+func curveCommand(s *settings) *cobra.Command {
+	var path, out string
+	var iterations int
+	c := &cobra.Command{
+		Use:   "curve",
+		Short: "Draw a training's rewards beside a random policy's",
+		Long: `Draws the reward and the speedup of a training by iteration, beside those of a policy
+that draws every choice at random, on the same programs in the same way.`,
+		Example: "  nestling curve\n  nestling curve --run results/lstm/run_0 --out docs/images/learning.png",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			run, err := s.openRun(path)
+			if err != nil {
+				return err
+			}
+			trained, err := results.ReadLog[ppo.Metrics](filepath.Join(run.Logs(), ppo.LogFile))
+			if err != nil {
+				return err
+			}
+			random, err := s.random(c.Context(), run, min(iterations, len(trained)))
+			if err != nil {
+				return err
+			}
+			if out == "" {
+				out = filepath.Join(run.Logs(), "learning_curve.png")
+			}
+			title := "Learning of " + run.Dir
+			err = report.LearningCurve(out, title, "reward: logarithm of the speedup over the default schedule; band: one standard deviation",
+				"mean reward", curve("trained", trained), curve("random policy", random))
+			if err != nil {
+				return err
+			}
+			fmt.Println(out)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&path, "run", "", "run to draw (default: the one trained last)")
+	c.Flags().StringVar(&out, "out", "", "PNG file (default: logs/learning_curve.png of the run)")
+	c.Flags().IntVar(&iterations, "random-iterations", 20, "iterations of the random policy")
+	return c
+}
+
+// random plays the random policy on the programs of a run.
+func (s *settings) random(ctx context.Context, run *results.Run, iterations int) (metrics []ppo.Metrics, err error) {
+	setup, err := training.Read(run)
+	if err != nil {
+		return nil, err
+	}
+	s.threads = setup.Threads
+	lab, err := s.openLab()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, lab.Close()) }()
+	setup.Config.Iterations = iterations
+	options, err := s.trainOptions(ctx, lab, run, trainFlags{setup: setup})
+	if err != nil {
+		return nil, err
+	}
+	bar := progress.NewBar(os.Stderr, "random policy")
+	defer bar.Done()
+	options.Report = func(m ppo.Metrics) error {
+		metrics = append(metrics, m)
+		bar.Update(m.Iteration, iterations, "")
+		return nil
+	}
+	return metrics, ppo.Random(ctx, options)
+}
+
+// curve is the mean reward of each iteration with its spread.
+func curve(name string, metrics []ppo.Metrics) report.Curve {
+	c := report.Curve{Name: name}
+	for _, m := range metrics {
+		c.Iterations = append(c.Iterations, float64(m.Iteration))
+		c.Middle = append(c.Middle, m.Reward)
+		c.Low = append(c.Low, m.Reward-m.RewardStdDev)
+		c.High = append(c.High, m.Reward+m.RewardStdDev)
+	}
+	return c
+}

@@ -1,0 +1,86 @@
+// Command nestling learns to arrange the loop nests of tensor programs, compiles
+// them with MLIR and LLVM, and sets them beside PyTorch. This package is the
+// command line and nothing else.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"nestling/measure"
+)
+
+// interrupted is the exit code of a command that Ctrl-C ended.
+const interrupted = 130
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(execute(ctx))
+}
+
+func execute(ctx context.Context) int {
+	err := root().ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return 0
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "nestling: stopped; what was measured is kept")
+		return interrupted
+	}
+	// One line: MLIR's own words may have several.
+	fmt.Fprintln(os.Stderr, "nestling:", strings.TrimSpace(err.Error()))
+	return 1
+}
+
+// settings are the flags that most commands share.
+type settings struct {
+	threads   int
+	results   string
+	python    string
+	tolerance float64
+	json      bool
+}
+
+func root() *cobra.Command {
+	s := &settings{}
+	c := &cobra.Command{
+		Use:   "nestling",
+		Short: "Learns to arrange loop nests, and sets the result beside PyTorch",
+		Long: `Nestling reads a tensor program (MLIR, linalg on tensors), lets a policy trained by
+reinforcement learning choose its schedule, compiles it with MLIR and LLVM, checks
+every result, times it, and sets it beside PyTorch on nine benchmarks.`,
+		Example: `  nestling run                         # everything: train if need be, benchmark, compare
+  nestling train --model lstm          # train an agent
+  nestling bench agent                 # the nine benchmarks with the latest agent
+  nestling optimize model.mlir         # any program: schedule, object code, report`,
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	c.CompletionOptions.HiddenDefaultCmd = true
+	flags := c.PersistentFlags()
+	flags.IntVar(&s.threads, "threads", 0, "threads that kernels and PyTorch use (0: the cores this process may use)")
+	flags.StringVar(&s.results, "results", "results", "folder of the runs")
+	flags.StringVar(&s.python, "python", "", "Python with PyTorch (default: the first of python3, /usr/bin/python3 that has it)")
+	flags.Float64Var(&s.tolerance, "tolerance", 1e-4, "largest error of a result, relative to the sum of its terms' sizes")
+	flags.BoolVar(&s.json, "json", false, "print JSON for programs instead of text for people")
+	c.AddCommand(runCommand(s), trainCommand(s), benchCommand(s), compareCommand(s), optimizeCommand(s),
+		applyCommand(s), curveCommand(s), doctorCommand(s))
+	return c
+}
+
+// openLab starts the laboratory with the command's settings.
+func (s *settings) openLab() (*measure.Lab, error) {
+	return measure.Open(measure.Options{
+		Threads:    s.threads,
+		Tolerance:  s.tolerance,
+		Database:   s.results + "/tuning",
+		FailureDir: s.results + "/failures",
+	})
+}

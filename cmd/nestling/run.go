@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"nestling/agent"
+	"nestling/baseline"
+	"nestling/bench"
+	"nestling/ppo"
+	"nestling/results"
+	"nestling/training"
+)
+
+func runCommand(s *settings) *cobra.Command {
+	var f benchFlags
+	var budget time.Duration
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "The whole guide: agent, PyTorch, PyTorch JIT, comparison, plots",
+		Long: `Benchmarks the latest trained agent, PyTorch and PyTorch JIT on the nine benchmarks,
+the methods taking turns, and compares them. Where there is no agent yet, one is
+trained first, for a few minutes.`,
+		Example: "  nestling run\n  nestling run --run results/lstm/run_1 --threads 1\n  nestling run --train-time 20m",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			run, err := s.trained(c.Context(), f.run, budget)
+			if err != nil {
+				return err
+			}
+			f.run = run.Dir
+			err = s.benchmark(c.Context(), f, func(b *benchmarking) ([]bench.Method, error) {
+				return b.everyone(c.Context())
+			})
+			if c.Context().Err() != nil {
+				return err
+			}
+			// A benchmark that failed is a row of the comparison like any other.
+			return errors.Join(s.compare(run.Benchmarks()), err)
+		},
+	}
+	f.add(c)
+	f.addTrials(c)
+	c.Flags().DurationVar(&budget, "train-time", 4*time.Minute, "how long to train where there is no agent")
+	return c
+}
+
+// trained opens a run with an agent in it, training one where there is none.
+func (s *settings) trained(ctx context.Context, path string, budget time.Duration) (*results.Run, error) {
+	run, err := s.openRun(path)
+	if path != "" || !errors.Is(err, results.ErrNoModel) {
+		return run, err
+	}
+	fmt.Fprintf(os.Stderr, "no trained agent under %s yet: training one for %s\n", s.results, budget)
+	if run, err = results.NewRun(s.results, defaultModel); err != nil {
+		return nil, err
+	}
+	setup := training.Setup{Model: defaultModel, Programs: defaultPrograms, Config: ppo.Defaults()}
+	return run, s.train(ctx, run, trainFlags{setup: setup, budget: budget})
+}
+
+// everyone is the agent and all that the user's PyTorch offers.
+func (b *benchmarking) everyone(ctx context.Context) ([]bench.Method, error) {
+	a, err := agent.Load(b.run, b.lab.Machine())
+	if err != nil {
+		return nil, err
+	}
+	pytorch, err := b.pytorch(ctx, baseline.Eager, baseline.JIT)
+	if err != nil {
+		return nil, err
+	}
+	return append([]bench.Method{b.agent(a)}, pytorch...), nil
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"nestling/measure"
+	"nestling/policy"
+	"nestling/ppo"
+	"nestling/progress"
+	"nestling/results"
+	"nestling/training"
+)
+
+// trainFlags are what `train` and `run` take to start a training.
+type trainFlags struct {
+	setup  training.Setup
+	config string
+	resume string
+	// runFile is told the run's folder, for a job that is put back into the
+	// queue and has to find its run again.
+	runFile string
+	budget  time.Duration
+}
+
+func trainCommand(s *settings) *cobra.Command {
+	f := trainFlags{setup: training.Setup{Model: defaultModel, Programs: defaultPrograms, Config: ppo.Defaults()}}
+	c := &cobra.Command{
+		Use:   "train",
+		Short: "Train an agent",
+		Long: `Trains a policy by proximal policy optimization on generated programs, or on a
+folder of yours. Every iteration ends with a checkpoint; Ctrl-C stops cleanly, and
+--resume goes on after that, or after a kill at any moment.`,
+		Example: `  nestling train --model lstm
+  nestling train --model lstm --time 20m --seed 3
+  nestling train --data my_programs/
+  nestling train --resume results/lstm/run_0 --time 10m`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			run, err := s.prepareRun(c, &f)
+			if err != nil {
+				return err
+			}
+			if f.runFile != "" {
+				if err := results.WriteFile(f.runFile, []byte(run.Dir+"\n")); err != nil {
+					return err
+				}
+			}
+			return s.train(c.Context(), run, f)
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.setup.Model, "model", f.setup.Model, "encoder: lstm, distilbert, gpt-2 or convnext")
+	flags.IntVar(&f.setup.Programs, "programs", f.setup.Programs, "how many programs to generate")
+	flags.StringVar(&f.setup.Data, "data", "", "folder of .mlir files to train on instead")
+	flags.Uint64Var(&f.setup.Config.Seed, "seed", f.setup.Config.Seed, "of weights, programs and draws")
+	flags.IntVar(&f.setup.Config.Iterations, "iterations", 0, "end after so many iterations (0: no limit)")
+	flags.DurationVar(&f.budget, "time", 10*time.Minute, "end after so much training time, that before a resume included (0: no limit)")
+	flags.StringVar(&f.config, "config", "", "JSON file with settings of the learning; a flag given beside it wins")
+	flags.StringVar(&f.resume, "resume", "", "run to go on with: results/lstm/run_0")
+	flags.StringVar(&f.runFile, "run-file", "", "file to write the run's folder into")
+	return c
+}
+
+// defaultModel is the encoder of an agent that nobody chose one for.
+const defaultModel = "lstm"
+
+// defaultPrograms is how many programs a training generates: enough variety to
+// generalise, few enough that the default schedules are soon measured.
+const defaultPrograms = 64
+
+// prepareRun makes a new run with the settings of the flags, or opens the one to
+// resume with the settings it was started with.
+func (s *settings) prepareRun(c *cobra.Command, f *trainFlags) (*results.Run, error) {
+	if f.resume != "" {
+		run, err := results.OpenRun(f.resume)
+		if err != nil {
+			return nil, err
+		}
+		iterations := f.setup.Config.Iterations
+		if f.setup, err = training.Read(run); err != nil {
+			return nil, err
+		}
+		f.setup.Config.Iterations = iterations
+		s.threads = f.setup.Threads
+		return run, nil
+	}
+	if err := f.readConfig(c); err != nil {
+		return nil, err
+	}
+	// An encoder that does not exist is refused before a run is made for it.
+	if err := policy.Available(f.setup.Model); err != nil {
+		return nil, err
+	}
+	return results.NewRun(s.results, f.setup.Model)
+}
+
+// readConfig lays the settings of the file under those given as flags.
+func (f *trainFlags) readConfig(c *cobra.Command) error {
+	if f.config == "" {
+		return nil
+	}
+	seed, iterations := f.setup.Config.Seed, f.setup.Config.Iterations
+	file, err := os.Open(f.config)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	decoder := json.NewDecoder(file)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&f.setup.Config); err != nil {
+		return fmt.Errorf("%s: not settings of the learning: %w", f.config, err)
+	}
+	if c.Flags().Changed("seed") {
+		f.setup.Config.Seed = seed
+	}
+	if c.Flags().Changed("iterations") {
+		f.setup.Config.Iterations = iterations
+	}
+	return nil
+}
+
+// train trains on a run until its settings, the budget or Ctrl-C end it.
+func (s *settings) train(ctx context.Context, run *results.Run, f trainFlags) (err error) {
+	lab, err := s.openLab()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lab.Close()) }()
+	f.setup.Threads = lab.Options().Threads
+	if err := f.setup.Save(run); err != nil {
+		return err
+	}
+	options, err := s.trainOptions(ctx, lab, run, f)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "training %s on %d programs, %d threads: %s\n", f.setup.Model, len(options.Programs), f.setup.Threads, run.Dir)
+	live := progress.NewTraining(os.Stderr, f.budget, f.setup.Config.Iterations)
+	options.Report = func(m ppo.Metrics) error {
+		if s.json {
+			return json.NewEncoder(os.Stdout).Encode(m)
+		}
+		live.Update(progress.Iteration{Number: m.Iteration, Elapsed: time.Duration(m.Elapsed * float64(time.Second)),
+			SchedulesPerSecond: m.NewPerSecond, Reward: m.RewardAverage, Speedup: m.Speedup, Entropy: m.Entropy, Failed: m.Failed})
+		return nil
+	}
+	err = ppo.Train(ctx, options)
+	live.Done()
+	if err == nil && ctx.Err() != nil {
+		fmt.Fprintf(os.Stderr, "stopped; `nestling train --resume %s` goes on\n", run.Dir)
+		return ctx.Err()
+	}
+	return err
+}
+
+func (s *settings) trainOptions(ctx context.Context, lab *measure.Lab, run *results.Run, f trainFlags) (ppo.TrainOptions, error) {
+	sources, err := f.setup.Sources()
+	if err != nil {
+		return ppo.TrainOptions{}, err
+	}
+	bar := progress.NewBar(os.Stderr, "programs")
+	programs, err := training.Analyse(ctx, lab, sources, func(done, total int) { bar.Update(done, total, "") })
+	bar.Done()
+	if err != nil {
+		return ppo.TrainOptions{}, err
+	}
+	options := f.setup.Options(lab, programs, run)
+	options.Budget = f.budget
+	return options, nil
+}

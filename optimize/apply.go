@@ -1,0 +1,119 @@
+package optimize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"nestling/codegen"
+	"nestling/measure"
+	"nestling/program"
+	"nestling/results"
+	"nestling/schedule"
+)
+
+// ApplyOptions say what to do with a schedule written by hand.
+type ApplyOptions struct {
+	Schedule schedule.Schedule
+	Target   codegen.Target // of another CPU: compile only
+	IR       bool           // the module after each action
+	Assembly bool
+}
+
+// Step is the module after one action.
+type Step struct {
+	Action string `json:"action"` // "matmul0: T(8,32,0)"
+	IR     string `json:"ir"`
+}
+
+// Applied is what a schedule became.
+type Applied struct {
+	Schedule string           `json:"schedule"`
+	Script   string           `json:"script"`
+	Steps    []Step           `json:"steps,omitempty"`
+	Assembly string           `json:"assembly,omitempty"`
+	Timings  []codegen.Timing `json:"compile_ms"`
+	Row      *results.Entry   `json:"result,omitempty"` // nil when it was compiled for another CPU
+}
+
+// Apply compiles a schedule and, for the host, checks and times it. A schedule
+// that is wrong or dies is an error.
+func Apply(ctx context.Context, lab *measure.Lab, p *program.Program, o ApplyOptions) (*Applied, error) {
+	threads := lab.Options().Threads
+	script, err := schedule.Script(p, o.Schedule, schedule.Options{Threads: threads})
+	if err != nil {
+		return nil, err
+	}
+	a := &Applied{Schedule: o.Schedule.String(), Script: script}
+	if o.IR {
+		if a.Steps, err = steps(ctx, lab, p, o.Schedule, threads); err != nil {
+			return nil, err
+		}
+	}
+	code, err := lab.Compile(ctx, codegen.Request{Module: p.Module, Script: script, Target: o.Target, Threads: threads, Assembly: o.Assembly})
+	if err != nil {
+		return nil, err
+	}
+	a.Assembly, a.Timings = code.Assembly, code.Timings
+	if o.Target.CPU != "" {
+		return a, nil
+	}
+	row, err := time(ctx, lab, "schedule", measure.Candidate{Program: p, Schedule: o.Schedule}, 1)
+	if err != nil {
+		return nil, err
+	}
+	if row.Failed() {
+		return nil, errors.New(row.Error)
+	}
+	a.Row = &row
+	return a, nil
+}
+
+// steps compiles every beginning of the schedule for the module it leaves.
+func steps(ctx context.Context, lab *measure.Lab, p *program.Program, s schedule.Schedule, threads int) ([]Step, error) {
+	var out []Step
+	for i, op := range s {
+		for n := range op.Actions {
+			begun := append(schedule.Schedule{}, s[:i]...)
+			begun = append(begun, schedule.OpSchedule{Op: op.Op, Actions: op.Actions[:n+1]})
+			script, err := schedule.Script(p, begun, schedule.Options{Threads: threads})
+			if err != nil {
+				return nil, err
+			}
+			code, err := lab.Compile(ctx, codegen.Request{Module: p.Module, Script: script, Threads: threads, IR: true})
+			if err != nil {
+				return nil, err
+			}
+			for _, stage := range code.Stages {
+				if stage.Name == codegen.TensorStage {
+					out = append(out, Step{Action: op.Op + ": " + op.Actions[n].String(), IR: stage.IR})
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// WriteText prints what a schedule became, for people.
+func (a *Applied) WriteText(w io.Writer) error {
+	for _, s := range a.Steps {
+		fmt.Fprintf(w, "// after %s\n%s\n", s.Action, s.IR)
+	}
+	if a.Assembly != "" {
+		fmt.Fprintln(w, a.Assembly)
+	}
+	total := 0.0
+	var parts []string
+	for _, t := range a.Timings {
+		total += t.Milliseconds
+		parts = append(parts, fmt.Sprintf("%s %.1f", t.Stage, t.Milliseconds))
+	}
+	if _, err := fmt.Fprintf(w, "compiled in %.1f ms (%s)\n", total, strings.Join(parts, ", ")); err != nil || a.Row == nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "ran right in %.4g ms, %.4g GFLOP/s, %.0f %% of the peak, largest error %.1e\n",
+		a.Row.MedianTimeMS, a.Row.GFLOPS, 100*a.Row.PeakShare, a.Row.MaxError)
+	return err
+}

@@ -1,0 +1,157 @@
+// Package optimize turns a user's own program into object code with the best
+// schedule that an agent finds, and reports what that gained.
+package optimize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"nestling/agent"
+	"nestling/codegen"
+	"nestling/measure"
+	"nestling/program"
+	"nestling/results"
+	"nestling/schedule"
+	"nestling/stats"
+)
+
+// Options of one optimisation.
+type Options struct {
+	Trials int    // schedules to measure; 1 is the greedy one alone
+	Seed   uint64 // of the draws and of the inputs
+	Out    string // folder for the files
+}
+
+// Report is what an optimisation found.
+type Report struct {
+	Program string `json:"program"`
+	Agent   string `json:"agent"`
+	// Rows are the unscheduled program, the default schedule and the agent's;
+	// their methods are those names.
+	Rows           []results.Entry `json:"rows"`
+	Chosen         string          `json:"chosen"` // method of the row that was exported
+	Schedule       string          `json:"schedule"`
+	PreparedBytes  int64           `json:"prepared_bytes"`
+	WorkspaceBytes int64           `json:"workspace_bytes"`
+	// Files written, by what they are.
+	Files map[string]string `json:"files"`
+}
+
+// Names of the rows of a report.
+const (
+	Unscheduled = "unscheduled"
+	Default     = "default"
+	Agent       = "agent"
+)
+
+// Run lets the agent schedule the program, measures it beside the unscheduled
+// program and the default schedule, and exports the agent's schedule, or the
+// default one where that turned out faster.
+func Run(ctx context.Context, lab *measure.Lab, a *agent.Agent, p *program.Program, o Options) (*Report, error) {
+	choice, err := a.Choose(ctx, lab, p, o.Trials, o.Seed)
+	if err != nil {
+		return nil, err
+	}
+	schedules := []schedule.Schedule{nil, schedule.Default(p, lab.Machine()), choice.Schedule}
+	r := &Report{Program: p.Name, Agent: a.String()}
+	for i, name := range []string{Unscheduled, Default, Agent} {
+		row, err := time(ctx, lab, name, measure.Candidate{Program: p, Schedule: schedules[i]}, o.Seed)
+		if err != nil {
+			return nil, err
+		}
+		r.Rows = append(r.Rows, row)
+	}
+	r.Rows[2].ChosenBy, r.Rows[2].Trials = choice.By, choice.Trials
+	best, err := pick(r.Rows[1], r.Rows[2])
+	if err != nil {
+		return nil, err
+	}
+	r.Chosen = best.Method
+	chosen := schedules[2]
+	if best.Method == Default {
+		chosen = schedules[1]
+	}
+	r.Schedule = chosen.String()
+	return r, export(ctx, lab, p, chosen, o.Out, r)
+}
+
+// processes is how many fresh processes a report's times come from.
+const processes = 5
+
+// time measures a candidate. That it fails is an entry with an error.
+func time(ctx context.Context, lab *measure.Lab, name string, c measure.Candidate, seed uint64) (results.Entry, error) {
+	outcomes, err := lab.Benchmark(ctx, c, measure.Plan{Warmup: 2, Samples: 6, Seed: seed}, processes)
+	if err != nil {
+		return results.Entry{}, err
+	}
+	var samples [][]float64
+	var peaks []float64
+	for _, o := range outcomes {
+		if o.Status != measure.OK {
+			e := results.NewFailure(name, c.Program.Name, fmt.Errorf("%s: %s", o.Status, o.Error))
+			e.Schedule = c.Schedule.String()
+			return e, nil
+		}
+		samples = append(samples, milliseconds(o.Samples))
+		peaks = append(peaks, o.Probe...)
+	}
+	last := outcomes[len(outcomes)-1]
+	e := results.NewEntry(name, c.Program.Name, samples)
+	e.Threads, e.Schedule = lab.Options().Threads, c.Schedule.String()
+	e.GFLOPS = c.Program.Flops() / e.MedianTimeMS / 1e6
+	e.PeakGFLOPS = stats.Median(peaks)
+	e.PeakShare = e.GFLOPS / e.PeakGFLOPS
+	e.MaxError, e.PrepareMS = last.MaxError, last.PrepareNanoseconds/1e6
+	return e, nil
+}
+
+func milliseconds(nanoseconds []float64) []float64 {
+	out := make([]float64, len(nanoseconds))
+	for i, ns := range nanoseconds {
+		out[i] = ns / 1e6
+	}
+	return out
+}
+
+// pick is the agent's row unless that failed or the default one is faster.
+func pick(byDefault, byAgent results.Entry) (results.Entry, error) {
+	switch {
+	case !byAgent.Failed() && (byDefault.Failed() || byAgent.MedianTimeMS <= byDefault.MedianTimeMS):
+		return byAgent, nil
+	case !byDefault.Failed():
+		return byDefault, nil
+	}
+	return results.Entry{}, fmt.Errorf("neither the agent's nor the default schedule gave a right result: %s", byDefault.Error)
+}
+
+// export compiles once more for the files: what is written is what was timed.
+func export(ctx context.Context, lab *measure.Lab, p *program.Program, s schedule.Schedule, dir string, r *Report) error {
+	options := lab.Options()
+	script, err := schedule.Script(p, s, schedule.Options{Threads: options.Threads})
+	if err != nil {
+		return err
+	}
+	code, err := lab.Compile(ctx, codegen.Request{Module: p.Module, Script: script, Target: options.Target, Threads: options.Threads})
+	if err != nil {
+		return err
+	}
+	r.PreparedBytes, r.WorkspaceBytes, r.Files = code.PreparedBytes, code.WorkspaceBytes, map[string]string{}
+	var problems error
+	for _, f := range []struct {
+		what, name string
+		content    []byte
+	}{
+		{"schedule", p.Name + ".sched", []byte(r.Schedule)},
+		{"module", p.Name + ".mlir", []byte(p.Module)},
+		{"script", p.Name + ".transform.mlir", []byte(script)},
+		{"object", p.Name + ".o", code.Object},
+		{"header", p.Name + ".h", []byte(code.Header)},
+	} {
+		r.Files[f.what] = filepath.Join(dir, f.name)
+		problems = errors.Join(problems, results.WriteFile(r.Files[f.what], f.content))
+	}
+	r.Files["report"] = filepath.Join(dir, "report.json")
+	return errors.Join(problems, results.WriteJSON(r.Files["report"], r))
+}

@@ -1,0 +1,95 @@
+// Package training sets a training up from what a user says: a model, programs,
+// a number of threads. What was said is kept with the run, so that an
+// interrupted training goes on as it began.
+package training
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"nestling/env"
+	"nestling/measure"
+	"nestling/policy"
+	"nestling/ppo"
+	"nestling/program"
+	"nestling/results"
+	"nestling/suite"
+)
+
+// Setup is what a training was started with.
+type Setup struct {
+	Model    string     `json:"model"`
+	Programs int        `json:"programs"`       // how many are generated, unless Data is set
+	Data     string     `json:"data,omitempty"` // folder of the user's own .mlir files
+	Threads  int        `json:"threads"`
+	Config   ppo.Config `json:"config"`
+}
+
+// setupFile keeps the setup in a run's folder.
+const setupFile = "training.json"
+
+// Save keeps the setup with a run.
+func (s Setup) Save(run *results.Run) error {
+	return results.WriteJSON(filepath.Join(run.Dir, setupFile), s)
+}
+
+// Read returns the setup that a run was started with.
+func Read(run *results.Run) (Setup, error) {
+	var s Setup
+	path := filepath.Join(run.Dir, setupFile)
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, fmt.Errorf("%s has no %s, so it cannot be gone on with; `nestling train` starts a new run", run.Dir, setupFile)
+	}
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(content, &s); err != nil {
+		return s, fmt.Errorf("%s: not the settings of a training: %w", path, err)
+	}
+	return s, nil
+}
+
+// Sources are the modules to train on: the user's, or generated ones.
+func (s Setup) Sources() ([]suite.Program, error) {
+	if s.Data != "" {
+		return suite.FromFolder(s.Data)
+	}
+	return suite.Generate(suite.Train, s.Config.Seed, s.Programs), nil
+}
+
+// Analyse turns sources into programs, telling progress after each.
+func Analyse(ctx context.Context, lab *measure.Lab, sources []suite.Program, progress func(done, total int)) ([]*program.Program, error) {
+	programs := make([]*program.Program, len(sources))
+	for i, source := range sources {
+		p, err := lab.Analyse(ctx, []byte(source.Module), source.Name)
+		if err != nil {
+			return nil, err
+		}
+		programs[i] = p
+		progress(i+1, len(sources))
+	}
+	return programs, nil
+}
+
+// plan is how a candidate is timed while learning: briefly, for rewards are
+// ratios to a probe, and candidates that are clearly slow are given up early.
+var plan = measure.Plan{
+	Warmup: 1, Samples: 5, MinBlock: time.Millisecond, Budget: 300 * time.Millisecond,
+	Limit: 30 * time.Second, SlowerThan: 3,
+}
+
+// Options puts a training together for ppo.Train or ppo.Random.
+func (s Setup) Options(lab *measure.Lab, programs []*program.Program, run *results.Run) ppo.TrainOptions {
+	return ppo.TrainOptions{
+		Config: s.Config, Model: s.Model, Policy: policy.DefaultConfig(),
+		Programs: programs, Machine: lab.Machine(), Run: run,
+		Evaluator: env.NewLive(lab, plan, lab.Machine()),
+	}
+}
