@@ -90,10 +90,7 @@ func (w *writer) handle(op int) string {
 func (w *writer) action(before *State, op int, a Action) {
 	switch a.Kind {
 	case Interchange:
-		from := w.handle(op)
-		w.handles[op] = w.fresh()
-		w.line("%s = transform.structured.interchange %s iterator_interchange = [%s] : (%s) -> %s",
-			w.handles[op], from, join(a.Order, ", "), anyOp, anyOp)
+		w.interchange(op, a.Order)
 	case Tile:
 		w.tile(before, op, before.effectiveSizes(op, a.Sizes))
 	case TileParallel:
@@ -101,12 +98,27 @@ func (w *writer) action(before *State, op int, a Action) {
 	case TileFuse:
 		w.tileFuse(before, op, a.Sizes)
 	case Vectorize:
-		if isCopy(&w.program.Ops[op]) {
-			w.copies = append(w.copies, w.handle(op))
-		} else {
-			w.vectors = append(w.vectors, w.handle(op))
-		}
+		w.vector(before, op)
 	}
+}
+
+// vector notes an operation for vectorization.
+func (w *writer) vector(before *State, op int) {
+	if isCopy(&w.program.Ops[op]) {
+		w.copies = append(w.copies, w.handle(op))
+		return
+	}
+	if order := before.vectorOrder(op); order != nil {
+		w.interchange(op, order)
+	}
+	w.vectors = append(w.vectors, w.handle(op))
+}
+
+func (w *writer) interchange(op int, order []int) {
+	from := w.handle(op)
+	w.handles[op] = w.fresh()
+	w.line("%s = transform.structured.interchange %s iterator_interchange = [%s] : (%s) -> %s",
+		w.handles[op], from, join(order, ", "), anyOp, anyOp)
 }
 
 // isCopy reports whether an operation yields elements of its one tensor input.

@@ -3,6 +3,7 @@ package schedule
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"nestling/program"
@@ -135,4 +136,68 @@ func combines(o *program.Op) bool {
 	}
 	args := o.Body[last].Args
 	return uses == 1 && (args[0] == old || args[1] == old)
+}
+
+// isContraction reports whether the body is result += operand 0 × operand 1.
+func isContraction(o *program.Op) bool {
+	return len(o.Operands) == 3 && len(o.Body) == 2 &&
+		o.Body[0].Op == "arith.mulf" && o.Body[1].Op == "arith.addf" && o.Yield == 4 && combines(o)
+}
+
+// vectorOrder is the order in which the loops of a tile become vector dimensions,
+// nil if they are in it already: the result's own order, reductions last, so that
+// an I before, which is for the loops over tiles, costs no transposition. A
+// contraction puts the loops of both operands first, then those of the first
+// alone, then those of the second alone: only then does MLIR see outer products;
+// it would otherwise transpose the accumulators in every step.
+func (s *State) vectorOrder(op int) []int {
+	o := &s.program.Ops[op]
+	loops := s.ops[op].order
+	rank := make([]int, len(loops))
+	for l, original := range loops {
+		rank[l] = resultDimension(o, original)
+		if isContraction(o) {
+			rank[l] += len(o.Loops) * contractionGroup(o, original)
+		}
+	}
+	order := make([]int, len(loops))
+	for l := range order {
+		order[l] = l
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return rank[a] - rank[b] })
+	if slices.IsSorted(order) {
+		return nil
+	}
+	return order
+}
+
+// resultDimension is the dimension of the result that moves with a loop, the
+// number of loops for a reduction.
+func resultDimension(o *program.Op, loop int) int {
+	for d, row := range o.Init().Map.Coefficients {
+		if row[loop] != 0 {
+			return d
+		}
+	}
+	return len(o.Loops)
+}
+
+// contractionGroup is 0 for a loop of both operands of a contraction, 1 and 2 for
+// one of the first or second operand alone, 3 for a reduction.
+func contractionGroup(o *program.Op, loop int) int {
+	first, second := uses(o.Operands[0].Map, loop), uses(o.Operands[1].Map, loop)
+	switch {
+	case o.Loops[loop].Iterator == program.Reduction:
+		return 3
+	case second && !first:
+		return 2
+	case first && !second:
+		return 1
+	}
+	return 0
+}
+
+// uses reports whether an operand moves with a loop.
+func uses(m program.AccessMap, loop int) bool {
+	return slices.ContainsFunc(m.Coefficients, func(row []int) bool { return row[loop] != 0 })
 }

@@ -1,0 +1,187 @@
+package schedule
+
+import (
+	"slices"
+
+	"nestling/program"
+)
+
+// contraction blocks: accumulators are columns (lanes of consecutive elements of
+// the result) by rows.
+const (
+	reductionSteps = 4 // multiply-adds per accumulator and step; more only adds code
+	firstRows      = 8 // rows that read the same column; 8×32 measured best for products, 8×2×14 for convolutions
+	runVectors     = 4 // vectors of an element-wise tile: the length of a run
+)
+
+// registerTile is the tile of an operation, by original loop, whose results stay
+// in vector registers. Every size divides its loop.
+func registerTile(o *program.Op, m Machine) []int {
+	switch {
+	case isContraction(o):
+		return contractionTile(o, m)
+	case contiguousReduction(o) >= 0:
+		return reductionTile(o, m)
+	}
+	return runTile(o, m)
+}
+
+// contractionTile blocks a convolution or product.
+func contractionTile(o *program.Op, m Machine) []int {
+	tile := ones(o)
+	lanes := resultLoop(o, len(o.Init().Map.Coefficients)-1)
+	if lanes < 0 {
+		return tile
+	}
+	tile[lanes] = columns(o.Loops[lanes].Bound, m.VectorLanes)
+	rows := max(8, m.VectorLanes) * m.VectorLanes / roundUp(tile[lanes], m.VectorLanes)
+	for i, l := range rowLoops(o, lanes) {
+		limit := rows
+		if i == 0 && len(rowLoops(o, lanes)) > 1 {
+			limit = min(firstRows, rows)
+		}
+		tile[l] = largestDivisor(o.Loops[l].Bound, limit)
+		rows /= tile[l]
+	}
+	if k := stepLoop(o); k >= 0 {
+		tile[k] = largestDivisor(o.Loops[k].Bound, reductionSteps)
+	}
+	return tile
+}
+
+// rowLoops lists the parallel loops of a contraction that can make rows of
+// accumulators, the best first: those of the operand that the lanes do not come
+// from, whose elements are broadcast, then from the inside out the others that
+// have a window.
+func rowLoops(o *program.Op, lanes int) []int {
+	var broadcast, others []int
+	for _, l := range slices.Backward(parallelLoops(o)) {
+		switch {
+		case l == lanes || contractionGroup(o, l) == 0:
+		case contractionGroup(o, l) != contractionGroup(o, lanes):
+			broadcast = append(broadcast, l)
+		case windowed(o, l) && !strided(o, l):
+			others = append(others, l)
+		}
+	}
+	return append(broadcast, others...)
+}
+
+// stepLoop is the innermost reduction loop that is no part of a window, -1 if
+// there is none.
+func stepLoop(o *program.Op) int {
+	for l, loop := range slices.Backward(o.Loops) {
+		if loop.Iterator == program.Reduction && !windowed(o, l) {
+			return l
+		}
+	}
+	return -1
+}
+
+// reductionTile cuts a reduction along the contiguous dimension.
+func reductionTile(o *program.Op, m Machine) []int {
+	tile := ones(o)
+	k := contiguousReduction(o)
+	tile[k] = columns(o.Loops[k].Bound, runVectors/2*m.VectorLanes)
+	if rows := resultLoop(o, len(o.Init().Map.Coefficients)-1); rows >= 0 {
+		tile[rows] = largestDivisor(o.Loops[rows].Bound, reductionSteps)
+	}
+	return tile
+}
+
+// contiguousReduction is the reduction loop along which the first operand's last
+// dimension is read, -1 if another loop is.
+func contiguousReduction(o *program.Op) int {
+	rows := o.Operands[0].Map.Coefficients
+	if len(rows) == 0 {
+		return -1
+	}
+	l, ok := singleLoop(rows[len(rows)-1])
+	if !ok || o.Loops[l].Iterator != program.Reduction {
+		return -1
+	}
+	return l
+}
+
+// runTile is a run along the result's contiguous dimension; where that is short,
+// several.
+func runTile(o *program.Op, m Machine) []int {
+	tile := ones(o)
+	room := runVectors * m.VectorLanes
+	for d := len(o.Init().Map.Coefficients) - 1; d >= 0; d-- {
+		if l := resultLoop(o, d); l >= 0 {
+			tile[l] = run(o.Loops[l].Bound, room, m.VectorLanes)
+			room /= tile[l]
+		}
+	}
+	return tile
+}
+
+// ones is the tile of one iteration.
+func ones(o *program.Op) []int {
+	return slices.Repeat([]int{1}, len(o.Loops))
+}
+
+// resultLoop is the loop that a dimension of the result follows, -1 if there is
+// none.
+func resultLoop(o *program.Op, dimension int) int {
+	if rows := o.Init().Map.Coefficients; dimension >= 0 && dimension < len(rows) {
+		if l, ok := singleLoop(rows[dimension]); ok {
+			return l
+		}
+	}
+	return -1
+}
+
+// columns is the width of a block of accumulators: two vectors, or one, or the
+// widest that fits in one. (Three vectors, or one and a half, are slow code.)
+func columns(bound, lanes int) int {
+	for _, width := range []int{2 * lanes, lanes} {
+		if bound%width == 0 {
+			return width
+		}
+	}
+	return largestDivisor(bound, lanes)
+}
+
+// run is the length of an element-wise run: whole vectors if they divide the
+// loop, else half vectors, else what fits.
+func run(bound, room, lanes int) int {
+	for _, unit := range []int{lanes, lanes / 2} {
+		if unit > 0 && bound%unit == 0 && unit <= room {
+			return unit * largestDivisor(bound/unit, room/unit)
+		}
+	}
+	return largestDivisor(bound, room)
+}
+
+// largestDivisor is the largest divisor of n up to limit.
+func largestDivisor(n, limit int) int {
+	for d := min(n, limit); d > 1; d-- {
+		if n%d == 0 {
+			return d
+		}
+	}
+	return 1
+}
+
+func roundUp(n, unit int) int { return (n + unit - 1) / unit * unit }
+
+// windowed reports whether a loop moves an operand together with another one.
+func windowed(o *program.Op, loop int) bool {
+	return anyRow(o, func(row []int) bool {
+		_, alone := singleLoop(row)
+		return row[loop] != 0 && !alone
+	})
+}
+
+// strided reports whether a loop moves an operand by more than one element.
+func strided(o *program.Op, loop int) bool {
+	return anyRow(o, func(row []int) bool { return row[loop] != 0 && row[loop] != 1 })
+}
+
+func anyRow(o *program.Op, holds func(row []int) bool) bool {
+	return slices.ContainsFunc(o.Operands, func(operand program.Operand) bool {
+		return slices.ContainsFunc(operand.Map.Coefficients, holds)
+	})
+}
