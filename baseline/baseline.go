@@ -114,7 +114,8 @@ func (p *Process) Info() Info { return p.info }
 
 // Load makes the process ready to run a benchmark: inputs, one per b.Args and
 // row-major, become its parameters and arguments. It returns what the method
-// did ahead of time (tracing, freezing, compiling, the first call).
+// did ahead of time: tracing, freezing and compiling, the first call included;
+// eager does nothing ahead.
 func (p *Process) Load(ctx context.Context, b suite.Benchmark, inputs [][]float32) (prepare time.Duration, err error) {
 	if err := checkInputs(b, inputs); err != nil {
 		return 0, err

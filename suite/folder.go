@@ -26,7 +26,7 @@ func ReadModule(path string) ([]byte, error) {
 	case info.IsDir():
 		return nil, fmt.Errorf("%s is a folder, not a module", path)
 	case info.Size() > MaxModuleBytes:
-		return nil, fmt.Errorf("%s holds %d MiB; a module may hold at most %d MiB", path, info.Size()>>20, MaxModuleBytes>>20)
+		return nil, fmt.Errorf("%s holds %d bytes; a module may hold at most %d", path, info.Size(), MaxModuleBytes)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -42,9 +42,17 @@ const (
 // own text decides the split that it belongs to. No operation comes near one of
 // the nine benchmarks (see NearBenchmark).
 func Generate(split Split, seed uint64, n int) []Program {
+	var programs []Program
+	for _, w := range generate(split, seed, n) {
+		programs = append(programs, Program{Name: w.name, Module: w.module()})
+	}
+	return programs
+}
+
+func generate(split Split, seed uint64, n int) []*writer {
 	rng := rand.New(rand.NewPCG(seed, 0x6e6573746c696e67))
 	seen := map[[sha256.Size]byte]bool{}
-	programs := make([]Program, 0, n)
+	var programs []*writer
 	for len(programs) < n {
 		w := draw(rng)
 		hash := sha256.Sum256([]byte(w.module()))
@@ -54,7 +62,7 @@ func Generate(split Split, seed uint64, n int) []Program {
 		seen[hash] = true
 		// The number keeps symbols apart; it is no part of what was hashed.
 		w.name = fmt.Sprintf("%s_%s_%d", split, w.name, len(programs))
-		programs = append(programs, Program{Name: w.name, Module: w.module()})
+		programs = append(programs, w)
 	}
 	return programs
 }
