@@ -64,3 +64,11 @@ func benchmark(b *testing.B, p *program.Program) {
 		}
 	}
 }
+
+// BenchmarkRowSums reduces long rows, few at a time.
+func BenchmarkRowSums(b *testing.B) {
+	p := &builder{}
+	x := p.argument(4, 1_000_000)
+	p.Results = []int{p.op("sum0", "i:4 j:1000000r", []use{at(x, "i", "j"), at(p.fill("fill0", 0, 4), "i")}, instruction1("arith.addf", 0, 1))}
+	benchmark(b, &p.Program)
+}
