@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"nestling/figures"
+)
+
+func figuresCommand(s *settings) *cobra.Command {
+	var run, speeds, curve, out string
+	c := &cobra.Command{
+		Use:   "figures",
+		Short: "Write the page of results from what was measured",
+		Long: `Writes a page of Markdown from the output of Go benchmarks, a run's training log and
+its comparison. "make bench" runs the benchmarks and this.`,
+		Example: "  nestling bench figures --speeds bench.txt --out docs/results.md",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			r, err := s.openRun(run)
+			if err != nil {
+				return err
+			}
+			read, err := figures.ReadSpeeds(speeds)
+			if err != nil {
+				return err
+			}
+			if err := figures.Write(out, read, r, curve); err != nil {
+				return err
+			}
+			fmt.Println(out)
+			return nil
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&run, "run", "", "run to report (default: the one trained last)")
+	flags.StringVar(&speeds, "speeds", "results/bench.txt", "output of go test -bench")
+	flags.StringVar(&curve, "curve", "", "picture of the learning curve, as the page links it")
+	flags.StringVar(&out, "out", "docs/results.md", "file to write")
+	return c
+}

@@ -1,0 +1,145 @@
+// Package figures writes docs/results.md: Nestling's own speed from Go
+// benchmarks, what a training did from its log, and the nine benchmarks from a
+// run's results. It measures nothing itself.
+package figures
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/perf/benchfmt"
+
+	"nestling/ppo"
+	"nestling/report"
+	"nestling/results"
+	"nestling/stats"
+)
+
+// Speed is one Go benchmark: its unit values over all its runs.
+type Speed struct {
+	Name   string
+	Values map[string][]float64 // by unit: "sec/op", "schedules/s"
+}
+
+// ReadSpeeds reads the output of `go test -bench`.
+func ReadSpeeds(path string) ([]Speed, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("output of `go test -bench`: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	var speeds []Speed
+	index := map[string]int{}
+	reader := benchfmt.NewReader(file, path)
+	for reader.Scan() {
+		r, ok := reader.Result().(*benchfmt.Result)
+		if !ok {
+			continue
+		}
+		name := string(r.Name.Base())
+		if _, known := index[name]; !known {
+			index[name] = len(speeds)
+			speeds = append(speeds, Speed{Name: name, Values: map[string][]float64{}})
+		}
+		for _, v := range r.Values {
+			values := speeds[index[name]].Values
+			values[v.Unit] = append(values[v.Unit], v.Value)
+		}
+	}
+	if err := reader.Err(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(speeds) == 0 {
+		return nil, fmt.Errorf("%s holds no benchmark; `make bench` makes it", path)
+	}
+	return speeds, nil
+}
+
+// Write composes the page. curve is a picture to show, relative to the page.
+func Write(path string, speeds []Speed, run *results.Run, curve string) error {
+	var b bytes.Buffer
+	b.WriteString("# Results\n\nWritten by `make bench`; every figure is from one machine and can be made again there.\n\n")
+	writeMachine(&b)
+	writeSpeeds(&b, speeds)
+	if err := writeTraining(&b, run, curve); err != nil {
+		return err
+	}
+	if err := writeNine(&b, run); err != nil {
+		return err
+	}
+	return results.WriteFile(path, b.Bytes())
+}
+
+func writeMachine(w io.Writer) {
+	m := results.Machine()
+	fmt.Fprintf(w, "Machine: %s, %d cores, %s; %s.\n\n", m.CPU, m.Cores, m.OS, strings.Join(m.Features, " "))
+}
+
+// target is a speed that the project holds itself to.
+type target struct {
+	benchmark, unit, what, goal string
+	scale                       float64 // from the unit to what is shown
+	show                        string
+}
+
+var targets = []target{
+	{"MatmulCandidate", "sec/op", "a matmul candidate from text to object code, warm", "≤ 60 ms", 1e3, "%.1f ms"},
+	{"LSTMStep", "sec/op", "one step of the LSTM policy: forward, backward, Adam; 3.3 M parameters, batch 64", "≤ 60 ms", 1e3, "%.1f ms"},
+}
+
+func writeSpeeds(w io.Writer, speeds []Speed) {
+	fmt.Fprint(w, "## Nestling's own speed\n\n`go test -bench`, one core, medians.\n\n| what | measured | goal |\n|---|---|---|\n")
+	for _, t := range targets {
+		for _, s := range speeds {
+			if s.Name == t.benchmark && len(s.Values[t.unit]) > 0 {
+				fmt.Fprintf(w, "| %s | "+t.show+" | %s |\n", t.what, t.scale*stats.Median(s.Values[t.unit]), t.goal)
+			}
+		}
+	}
+	fmt.Fprintln(w)
+}
+
+func writeTraining(w io.Writer, run *results.Run, curve string) error {
+	log, err := results.ReadLog[ppo.Metrics](filepath.Join(run.Logs(), ppo.LogFile))
+	if err != nil {
+		return err
+	}
+	if len(log) == 0 {
+		return fmt.Errorf("%s: the training finished no iteration", run.Dir)
+	}
+	fresh, failed, all, last := 0, 0, 0, log[len(log)-1]
+	var network float64
+	for _, m := range log {
+		fresh, failed, all = fresh+m.New, failed+m.Failed, all+m.Episodes
+		network += m.NetworkShare * m.Seconds
+	}
+	fmt.Fprintf(w, "## Learning\n\nThe %s agent of this page, from nothing, on generated programs (never the nine).\n\n", run.Model)
+	fmt.Fprint(w, "| | |\n|---|---|\n")
+	fmt.Fprintf(w, "| training time | %.0f s, %d iterations |\n", last.Elapsed, last.Iteration)
+	fmt.Fprintf(w, "| new schedules a second (goal ≥ 8) | %.1f |\n", float64(fresh)/last.Elapsed)
+	fmt.Fprintf(w, "| schedules | %d, of which %d failed |\n", all, failed)
+	fmt.Fprintf(w, "| the network's share of the time | %.0f %% |\n", 100*network/last.Elapsed)
+	fmt.Fprintf(w, "| speedup over the default schedule, geometric mean | %.2f in the first iteration, %.2f in the last |\n", log[0].Speedup, last.Speedup)
+	fmt.Fprintf(w, "| entropy | %.2f in the first iteration, %.2f in the last |\n\n", log[0].Entropy, last.Entropy)
+	if curve != "" {
+		fmt.Fprintf(w, "![rewards of the trained and of a random policy](%s)\n\nDrawn by `nestling curve`.\n\n", curve)
+	}
+	return nil
+}
+
+func writeNine(w io.Writer, run *results.Run) error {
+	c, err := report.Compare(run.Benchmarks())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "## The nine benchmarks\n\nBy `nestling run`: 100 runs as 10 processes of 10, methods taking turns, every output checked.\n\n```\n")
+	if err := c.Table().Write(w, false); err != nil {
+		return err
+	}
+	fmt.Fprint(w, "```\n")
+	return nil
+}
