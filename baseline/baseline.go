@@ -31,6 +31,8 @@ var Methods = []Method{Eager, JIT, Compile}
 // not have the method.
 var ErrUnavailable = errors.New("method not available")
 
+var errNothingLoaded = errors.New("PyTorch has no benchmark loaded; load one first")
+
 // Options say how to start a process.
 type Options struct {
 	Python  string // a Python that has torch, as FindPython returns it
@@ -70,7 +72,7 @@ var server string
 
 // Start starts a process, sets its threads and verifies them. It refuses a
 // PyTorch on the reference BLAS, and a thread count that does not come about.
-// The process dies with ctx and with this one.
+// The process ends with Close, and dies with the one that started it.
 func Start(ctx context.Context, o Options) (*Process, error) {
 	if o.Threads < 1 {
 		return nil, fmt.Errorf("%d threads for PyTorch; at least 1 is needed", o.Threads)
@@ -123,7 +125,7 @@ func (p *Process) Load(ctx context.Context, b suite.Benchmark, inputs [][]float3
 	if err := p.inputs.write(inputs); err != nil {
 		return 0, fmt.Errorf("inputs of %s: %w", b.Name, err)
 	}
-	p.loaded = b
+	p.loaded = suite.Benchmark{}
 	var answer struct {
 		Shape   []int         `json:"shape"`
 		Prepare time.Duration `json:"prepare"`
@@ -134,6 +136,7 @@ func (p *Process) Load(ctx context.Context, b suite.Benchmark, inputs [][]float3
 	if fmt.Sprint(answer.Shape) != fmt.Sprint(b.Result) {
 		return 0, fmt.Errorf("%v: the result of %s has shape %v; %v expected", p, b.Name, answer.Shape, b.Result)
 	}
+	p.loaded = b
 	return answer.Prepare, p.inputs.clear()
 }
 
@@ -152,6 +155,9 @@ func checkInputs(b suite.Benchmark, inputs [][]float32) error {
 // Run calls the loaded benchmark warmup times, and then times runs calls.
 func (p *Process) Run(ctx context.Context, warmup, runs int) (Measurement, error) {
 	var m Measurement
+	if p.loaded.Name == "" {
+		return m, errNothingLoaded
+	}
 	err := p.request(ctx, "running "+p.loaded.Name, request{Request: "run", Warmup: warmup, Runs: runs}, &m)
 	if err == nil && len(m.Nanoseconds) != runs {
 		err = fmt.Errorf("%v: %d times of %s instead of %d", p, len(m.Nanoseconds), p.loaded.Name, runs)
@@ -161,6 +167,9 @@ func (p *Process) Run(ctx context.Context, warmup, runs int) (Measurement, error
 
 // Outputs calls the loaded benchmark once and returns its result, row-major.
 func (p *Process) Outputs(ctx context.Context) ([]float32, error) {
+	if p.loaded.Name == "" {
+		return nil, errNothingLoaded
+	}
 	if err := p.outputs.clear(); err != nil {
 		return nil, err
 	}

@@ -63,8 +63,12 @@ func draw(b suite.Benchmark) [][]float32 {
 // result loads and calls a benchmark.
 func result(t *testing.T, p *Process, b suite.Benchmark, inputs [][]float32) []float32 {
 	t.Helper()
-	if _, err := p.Load(t.Context(), b, inputs); err != nil {
+	prepare, err := p.Load(t.Context(), b, inputs)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if ahead := p.options.Method != Eager; ahead != (prepare > 0) {
+		t.Errorf("%v prepared %s for %v", p, b.Name, prepare)
 	}
 	out, err := p.Outputs(t.Context())
 	if err != nil {
@@ -230,6 +234,8 @@ func TestErrorsOfPythonAreAnswers(t *testing.T) {
 	b.Args[1].Shape = []int{4} // [2,2]·[4] is no product
 	_, err := p.Load(t.Context(), b, draw(b))
 	wants(t, err, "PyTorch (eager): RuntimeError: size mismatch")
+	_, err = p.Run(t.Context(), 1, 1)
+	wants(t, err, "no benchmark loaded")
 	b = suite.Matmul("matmul", 2, 2, 2)
 	agree(t, "after an error", result(t, p, b, draw(b)), plain(b, draw(b)), 1e-5)
 }

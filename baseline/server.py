@@ -178,6 +178,7 @@ def load(request):
     preparation is what the method does ahead of use; compilers do part of it
     in the first call."""
     global model, inputs
+    model, inputs = None, ()  # what was loaded before makes room first
     tensors, weights = read_inputs(request["args"])
     with torch.no_grad():
         model = MODELS[request["kind"]](*weights).eval()
