@@ -21,7 +21,7 @@ const (
 	scaleNoise = 0.01
 	// resultBudget is the number of scalar iterations spent on following
 	// sampled results back to the inputs: some tenths of a second.
-	resultBudget = 1e7
+	resultBudget = 4e6
 	// randomSamples are taken beside corners and tile borders.
 	randomSamples = 64
 	// mostBorders of each tile size are looked at in each dimension.
