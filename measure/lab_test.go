@@ -51,8 +51,8 @@ func TestEvaluate(t *testing.T) {
 	l := openLab(t, func(o *Options) { o.Compilers, o.Threads = 2, 2 })
 	p, matmul := product(t, l)
 	sum := analyse(t, l, sumModule)
-	illegal := parse(t, matmul+": T(0,0,7)")
-	tiled := parse(t, matmul+": TP(16,0,0) T(4,8,0)")
+	illegal := parse(t, matmul+": T(0,0,7) NT")
+	tiled := parse(t, matmul+": TP(16,0,0) T(4,8,0) NT")
 	outcomes := evaluate(t, l, quick,
 		Candidate{Program: p},
 		Candidate{Program: sum},
@@ -146,7 +146,7 @@ func TestCompilerKilled(t *testing.T) {
 				_ = unix.Kill(pid, signal)
 				_ = unix.Kill(pid, unix.SIGCONT)
 			})
-			outcomes := evaluate(t, l, quick, Candidate{Program: p}, Candidate{Program: p, Schedule: parse(t, matmul+": T(8,0,0)")})
+			outcomes := evaluate(t, l, quick, Candidate{Program: p}, Candidate{Program: p, Schedule: parse(t, matmul+": T(8,0,0) NT")})
 			if outcomes[0].Status != Compile || !strings.Contains(outcomes[0].Error, "killed by "+unix.SignalName(signal)) {
 				t.Errorf("%+v", outcomes[0])
 			}
@@ -163,7 +163,7 @@ func TestCompilerHangs(t *testing.T) {
 	p, matmul := product(t, l)
 	pid := stopCompiler(t, l)
 	first := Candidate{Program: p}
-	outcomes := evaluate(t, l, quick, first, Candidate{Program: p, Schedule: parse(t, matmul+": T(8,0,0)")})
+	outcomes := evaluate(t, l, quick, first, Candidate{Program: p, Schedule: parse(t, matmul+": T(8,0,0) NT")})
 	if outcomes[0].Status != Timeout || !strings.Contains(outcomes[0].Error, "no answer within 2s") {
 		t.Errorf("%+v", outcomes[0])
 	}
@@ -250,7 +250,7 @@ func TestDatabaseRemembers(t *testing.T) {
 	withDatabase := func(o *Options) { o.Database = dir }
 	l := openLab(t, withDatabase)
 	p, matmul := product(t, l)
-	batch := []Candidate{{Program: p}, broken(p), {Program: p, Schedule: parse(t, matmul+": T(8,0,0)")}}
+	batch := []Candidate{{Program: p}, broken(p), {Program: p, Schedule: parse(t, matmul+": T(8,0,0) NT")}}
 	before := evaluate(t, l, quick, batch...)
 
 	other := openLab(t, withDatabase)

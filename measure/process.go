@@ -81,15 +81,12 @@ var launches = sync.OnceValue(func() chan<- func() {
 func startProcess(ctx context.Context, o Options, role string, extra *os.File) (*process, error) {
 	requestEnd, requests, err := os.Pipe()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("start worker: %w", err)
 	}
-	defer requestEnd.Close()
 	responses, responseEnd, err := os.Pipe()
 	if err != nil {
-		requests.Close()
-		return nil, err
+		return nil, errors.Join(fmt.Errorf("start worker: %w", err), requestEnd.Close(), requests.Close())
 	}
-	defer responseEnd.Close()
 	p := &process{role: role, requests: requests, responses: responses, exited: make(chan struct{})}
 	p.cmd = exec.Command(o.Worker, role)
 	p.cmd.Env = workerEnvironment(o.Threads)
@@ -101,10 +98,11 @@ func startProcess(ctx context.Context, o Options, role string, extra *os.File) (
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
 	launches() <- func() { started <- p.cmd.Start() }
-	if err := <-started; err != nil {
-		requests.Close()
-		responses.Close()
-		return nil, fmt.Errorf("start worker: %w", err)
+	err = <-started
+	// With our copies of its ends open, the worker's end would go unnoticed.
+	err = errors.Join(err, requestEnd.Close(), responseEnd.Close())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start worker: %w", err), requests.Close(), responses.Close())
 	}
 	go p.await()
 	if err := p.exchange(ctx, nil, &p.ready, limits{startLimit, o.MemoryLimit}); err != nil {

@@ -90,8 +90,9 @@ static void lastWords(int number, siginfo_t *info, void *context) {
   addText(&l, "\n");
   ssize_t ignored = write(STDERR_FILENO, l.text, l.length);
   (void)ignored;
-  // SA_RESETHAND has restored the default: the instruction runs again and the
-  // process dies of it.
+  // SA_RESETHAND has restored the default: the process dies of it when this
+  // handler returns.
+  raise(number);
 }
 
 void nestlingCrashPlainly(void) {
