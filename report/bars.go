@@ -197,7 +197,7 @@ func (c *Comparison) BarPlot(path string) error {
 		title:    "Execution time, lower is better",
 		subtitle: joined("Median per run with 95 % interval", c.conditionsLine()),
 		keys:     keys,
-		plot:     b.chart("milliseconds, logarithmic", low, high*2, width-90),
+		plots:    []*plot.Plot{b.chart("milliseconds, logarithmic", low, high*2, width-90)},
 		width:    width, height: figureHeight,
 	}
 	return f.save(path)
@@ -248,7 +248,7 @@ func (c *Comparison) SpeedupPlot(path string) error {
 	f := figure{
 		title:    fmt.Sprintf("Speedup over %s, higher is better", baseline),
 		subtitle: joined("Ratio of medians with 95 % interval; ~ may be chance", c.conditionsLine()),
-		keys:     keys, plot: p, width: width, height: figureHeight,
+		keys:     keys, plots: []*plot.Plot{p}, width: width, height: figureHeight,
 	}
 	return f.save(path)
 }

@@ -30,15 +30,15 @@ const (
 
 // Comparison holds every method's results, benchmark by benchmark.
 type Comparison struct {
-	Methods []results.Method // those that were run, in the order of results.Methods
-	Rows    []Row            // every benchmark that any of them has
+	Methods []results.Method `json:"methods"` // those that were run, in the order of results.Methods
+	Rows    []Row            `json:"rows"`    // every benchmark that any of them has
 }
 
 // Row is one benchmark, with maps by method name.
 type Row struct {
-	Benchmark string
-	Entries   map[string]results.Entry // missing where a method did not run it
-	Speedups  map[string]Speedup       // over PyTorch Default, of all other methods
+	Benchmark string                   `json:"benchmark"`
+	Entries   map[string]results.Entry `json:"entries"`  // missing where a method did not run it
+	Speedups  map[string]Speedup       `json:"speedups"` // over PyTorch Default, of all other methods
 }
 
 // Compare reads the methods' results files in a run's benchmarks folder and
@@ -141,13 +141,13 @@ func (c *Comparison) Write(dir string) error {
 
 // Speedup is how much faster a method is than PyTorch Default.
 type Speedup struct {
-	Ratio float64 // of the medians
+	Ratio float64 `json:"ratio"` // of the medians
 	// Interval is the ratio's 95 % interval; nil where samples are missing.
-	Interval *stats.Interval
+	Interval *stats.Interval `json:"ci95,omitempty"`
 	// Problem tells why there is no ratio, or why it does not count.
-	Problem string
+	Problem string `json:"problem,omitempty"`
 	// Counted is what the geometric mean takes: see GeometricMean.
-	Counted float64
+	Counted float64 `json:"counted"`
 }
 
 // Significant tells whether the ratio is known to differ from 1.

@@ -43,11 +43,12 @@ type key struct {
 	colour color.Color
 }
 
-// figure is a plot under a title, a line of conditions, and a legend in a row.
+// figure is one plot above the other under a title, a line of conditions, and a
+// legend in a row.
 type figure struct {
 	title, subtitle string
 	keys            []key
-	plot            *plot.Plot
+	plots           []*plot.Plot
 	width, height   vg.Length
 }
 
@@ -86,12 +87,23 @@ func (f *figure) save(path string) error {
 	img := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(dotsPerInch))
 	canvas := draw.Crop(draw.New(img), margin, -margin, margin, -margin)
 	head := f.drawHead(canvas)
-	f.plot.Draw(draw.Crop(canvas, 0, 0, 0, -head))
+	f.drawPlots(draw.Crop(canvas, 0, 0, 0, -head))
 	var out bytes.Buffer
 	if _, err := (vgimg.PngCanvas{Canvas: img}).WriteTo(&out); err != nil {
 		return err
 	}
 	return results.WriteFile(path, out.Bytes())
+}
+
+// drawPlots gives all plots the same height and left edge.
+func (f *figure) drawPlots(c draw.Canvas) {
+	column := make([][]*plot.Plot, len(f.plots))
+	for i, p := range f.plots {
+		column[i] = []*plot.Plot{p}
+	}
+	for i, row := range plot.Align(column, draw.Tiles{Rows: len(f.plots), Cols: 1, PadY: 14}, c) {
+		f.plots[i].Draw(row[0])
+	}
 }
 
 // drawHead draws what is above the plot and returns its height.
@@ -104,7 +116,7 @@ func (f *figure) drawHead(c draw.Canvas) vg.Length {
 	c.FillText(textStyle(textSize, grey), vg.Point{X: c.Min.X, Y: y}, f.subtitle)
 	y -= textSize + 14
 	f.drawKeys(c, y)
-	return c.Max.Y - y + 6
+	return c.Max.Y - y + 14
 }
 
 func (f *figure) drawKeys(c draw.Canvas, y vg.Length) {

@@ -15,10 +15,10 @@ const (
 
 // Method is one way to run a benchmark, and where its results live.
 type Method struct {
-	Name     string // key in comparison_results.json: "RL-Optimized"
-	File     string // in a run's benchmarks folder: "agent_output.json"
-	Command  string // what a user types to make the file
-	Optional bool   // not on every machine; a comparison goes without it
+	Name     string `json:"name"`     // key in comparison_results.json: "RL-Optimized"
+	File     string `json:"file"`     // in a run's benchmarks folder: "agent_output.json"
+	Command  string `json:"command"`  // what a user types to make the file
+	Optional bool   `json:"optional"` // not on every machine; a comparison goes without it
 }
 
 // Methods lists every method, in the order tables and plots show them.

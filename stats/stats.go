@@ -74,7 +74,10 @@ func GeometricMean(x []float64) float64 {
 }
 
 // Interval is a 95 % confidence interval.
-type Interval struct{ Low, High float64 }
+type Interval struct {
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
+}
 
 // Contains tells whether v lies in the interval, its ends included.
 func (i Interval) Contains(v float64) bool { return i.Low <= v && v <= i.High }
