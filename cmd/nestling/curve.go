@@ -42,10 +42,7 @@ that draws every choice at random, on the same programs in the same way.`,
 			if out == "" {
 				out = filepath.Join(run.Logs(), "learning_curve.png")
 			}
-			title := "Learning of " + run.Dir
-			err = report.LearningCurve(out, title, "reward: logarithm of the speedup over the default schedule; band: one standard deviation",
-				"mean reward", curve("trained", trained), curve("random policy", random))
-			if err != nil {
+			if err := report.LearningPlot(out, run.Model, points(trained), points(random)); err != nil {
 				return err
 			}
 			fmt.Println(out)
@@ -85,14 +82,11 @@ func (s *settings) random(ctx context.Context, run *results.Run, iterations int)
 	return metrics, ppo.Random(ctx, options)
 }
 
-// curve is the mean reward of each iteration with its spread.
-func curve(name string, metrics []ppo.Metrics) report.Curve {
-	c := report.Curve{Name: name}
-	for _, m := range metrics {
-		c.Iterations = append(c.Iterations, float64(m.Iteration))
-		c.Middle = append(c.Middle, m.Reward)
-		c.Low = append(c.Low, m.Reward-m.RewardStdDev)
-		c.High = append(c.High, m.Reward+m.RewardStdDev)
+// points are what the plot shows of each iteration.
+func points(metrics []ppo.Metrics) []report.LearningPoint {
+	out := make([]report.LearningPoint, len(metrics))
+	for i, m := range metrics {
+		out[i] = report.LearningPoint{Iteration: m.Iteration, Reward: m.Reward, Spread: m.RewardStdDev, Speedup: m.Speedup}
 	}
-	return c
+	return out
 }
