@@ -54,7 +54,11 @@ func WriteSafetensors(path string, arrays []Array, metadata map[string]string) e
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	content := binary.LittleEndian.AppendUint64(nil, uint64(len(head)))
+	size := 8 + len(head)
+	for _, a := range arrays {
+		size += 4 * len(a.Data)
+	}
+	content := binary.LittleEndian.AppendUint64(make([]byte, 0, size), uint64(len(head)))
 	content = append(content, head...)
 	for _, a := range arrays {
 		for _, v := range a.Data {
@@ -65,10 +69,13 @@ func WriteSafetensors(path string, arrays []Array, metadata map[string]string) e
 }
 
 func encodeHeader(arrays []Array, metadata map[string]string) ([]byte, error) {
-	entries := map[string]any{metadataKey: metadata}
+	entries := map[string]any{}
+	if len(metadata) > 0 {
+		entries[metadataKey] = metadata
+	}
 	at := 0
 	for _, a := range arrays {
-		if _, ok := entries[a.Name]; ok || len(a.Data) != product(a.Shape) {
+		if _, twice := entries[a.Name]; twice || len(a.Data) != product(a.Shape) {
 			return nil, fmt.Errorf("tensor %q is named twice or has %d elements for shape %v", a.Name, len(a.Data), a.Shape)
 		}
 		entries[a.Name] = header{"F32", a.Shape, [2]int{at, at + 4*len(a.Data)}}

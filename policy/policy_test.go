@@ -122,7 +122,7 @@ func TestActObeysMasks(t *testing.T) {
 		obs := observations(32, rng)
 		for i, d := range p.Act(obs, rng, round%3 == 0) {
 			if !legal(&obs[i].Mask, d.Action) {
-				t.Fatalf("round %d: action %+v is not allowed by %+v", round, d.Action, obs[i].Mask)
+				t.Fatalf("round %d: action %+v is not allowed", round, d.Action)
 			}
 			for _, v := range []float32{d.LogProb, d.Entropy, d.Value} {
 				if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
@@ -204,6 +204,29 @@ func TestCompanyDoesNotMatter(t *testing.T) {
 		if alone.Action != together[i].Action || math.Abs(float64(alone.Value-together[i].Value)) > 1e-4 ||
 			math.Abs(float64(alone.LogProb-together[i].LogProb)) > 1e-4 {
 			t.Errorf("observation %d: %+v alone, %+v in a batch", i, alone, together[i])
+		}
+	}
+}
+
+// TestEncoderReadsTheOperationLast: the state is that of an LSTM which reads an
+// observation's tokens one after the other, as they stand.
+func TestEncoderReadsTheOperationLast(t *testing.T) {
+	p := newPolicy(t, small).(*lstm)
+	obs := observations(12, seeded(22))
+	tape := nn.NewInferenceTape()
+	together := p.encode(tape, obs)
+	for i, o := range obs {
+		steps := make([]int, len(o.Tokens))
+		for s := range steps {
+			steps[s] = 1
+		}
+		x := tape.Constant(slices.Concat(o.Tokens...), len(o.Tokens), env.FeatureSize)
+		x = tape.ELU(p.embed1.Forward(tape, x))
+		x = tape.ELU(p.embed2.Forward(tape, x))
+		for j, want := range p.encoder.Forward(tape, x, steps).Data {
+			if got := together.Data[i*small.Encoder+j]; math.Abs(float64(got-want)) > 1e-5 {
+				t.Fatalf("observation %d of %d tokens: state %d is %v, want %v", i, len(o.Tokens), j, got, want)
+			}
 		}
 	}
 }

@@ -19,7 +19,7 @@ def read(path):
     with open(path, "rb") as f:
         (n,) = struct.unpack("<Q", f.read(8))
         header, data = json.loads(f.read(n)), f.read()
-    header.pop("__metadata__")
+    header.pop("__metadata__", None)
     cases = {}
     for key, h in header.items():
         assert h["dtype"] == "F32", key
