@@ -161,14 +161,20 @@ func (r Row) speedup(method string) Speedup {
 	if problem := r.problem(baseline); problem != "" {
 		return Speedup{Problem: baseline + " " + problem, Counted: baselineFailed}
 	}
+	s := over(base, entry)
+	if a := r.agreement(method, baseline); a != nil && !a.OK() {
+		s.Problem, s.Counted = "outputs differ", failed
+	}
+	return s
+}
+
+// over is how much faster an entry is than another; both have times.
+func over(base, entry results.Entry) Speedup {
 	ratio := base.MedianTimeMS / entry.MedianTimeMS
 	s := Speedup{Ratio: ratio, Counted: ratio}
 	if above, below := base.Processes(), entry.Processes(); above != nil && below != nil {
 		interval := stats.RatioInterval(above, below)
 		s.Interval = &interval
-	}
-	if a := r.agreement(method, baseline); a != nil && !a.OK() {
-		s.Problem, s.Counted = "outputs differ", failed
 	}
 	return s
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"nestling/results"
-	"nestling/stats"
 )
 
 // Optimized is the report on one program under several schedules, the first of
@@ -40,22 +39,13 @@ func optimizedRow(e results.Entry, above []results.Entry, width int) []Cell {
 	row = append(row, Cell{Text: known(e.GFLOPS)}, Cell{Text: share(e.PeakShare)},
 		Cell{Text: known(e.PrepareMS)}, Cell{Text: scientific(e.MaxError)})
 	for _, base := range above {
-		row = append(row, speedupCell(over(base, e)))
+		if base.Failed() {
+			row = append(row, speedupCell(Speedup{}))
+		} else {
+			row = append(row, speedupCell(over(base, e)))
+		}
 	}
 	return row
-}
-
-// over is how much faster an entry is than another.
-func over(base, e results.Entry) Speedup {
-	if base.Failed() {
-		return Speedup{}
-	}
-	s := Speedup{Ratio: base.MedianTimeMS / e.MedianTimeMS}
-	if above, below := base.Processes(), e.Processes(); above != nil && below != nil {
-		interval := stats.RatioInterval(above, below)
-		s.Interval = &interval
-	}
-	return s
 }
 
 func known(v float64) string {

@@ -163,7 +163,27 @@ func (e Entry) checkTimes() error {
 	if e.CI95MS != nil && len(e.CI95MS) != 2 {
 		return fmt.Errorf("ci95_ms has %d numbers; it is the low and the high end", len(e.CI95MS))
 	}
+	if err := e.checkRates(); err != nil {
+		return err
+	}
 	return e.checkProcesses()
+}
+
+// checkRates refuses what a division by nothing leaves: JSON cannot hold it, and
+// one bad number must not cost the file without saying which.
+func (e Entry) checkRates() error {
+	for _, rate := range []struct {
+		key   string
+		value float64
+	}{
+		{"std_time_ms", e.StdTimeMS}, {"iqr_share", e.IQRShare}, {"gflops", e.GFLOPS}, {"peak_gflops", e.PeakGFLOPS},
+		{"peak_share", e.PeakShare}, {"max_error", e.MaxError}, {"prepare_ms", e.PrepareMS},
+	} {
+		if !(rate.value >= 0) || math.IsInf(rate.value, 0) {
+			return fmt.Errorf("%s is %g; it is zero or above, and finite", rate.key, rate.value)
+		}
+	}
+	return nil
 }
 
 func (e Entry) checkProcesses() error {

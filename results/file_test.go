@@ -97,6 +97,7 @@ func TestReadErrors(t *testing.T) {
 		{"processes", `{"a": ` + entry + `, "samples_ms": [1, 2], "process_runs": [1, 2]}}`, "is not a results file: a: process_runs add up to 3, but there are 2 samples"},
 		{"negative process", `{"a": ` + entry + `, "samples_ms": [1, 2], "process_runs": [3, -1]}}`, "is not a results file: a: process_runs holds -1"},
 		{"interval", `{"a": ` + entry + `, "ci95_ms": [1]}}`, "is not a results file: a: ci95_ms has 1 numbers; it is the low and the high end"},
+		{"negative rate", `{"a": ` + entry + `, "peak_share": -0.5}}`, "is not a results file: a: peak_share is -0.5; it is zero or above, and finite"},
 		{"other method", `{"a": ` + strings.Replace(entry, "RL-Optimized", "PyTorch-JIT", 1) + "}}", "holds results of PyTorch-JIT (a) where those of RL-Optimized belong"},
 	}
 	for _, test := range tests {
@@ -152,6 +153,13 @@ func TestWriteRefusesWhatReadWould(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "agent_output.json")
 	err := Write(path, File{"a": {Method: Agent, Benchmark: "a", NumRuns: 1, MeanTimeMS: math.NaN(), MinTimeMS: 1, MaxTimeMS: 1, MedianTimeMS: 1}})
 	want := "cannot write " + path + ": a: a time of NaN ms; times are above zero and finite"
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	e := NewEntry(Agent, "a", [][]float64{{1}})
+	e.PeakShare = math.Inf(1)
+	err = Write(path, File{"a": e})
+	want = "cannot write " + path + ": a: peak_share is +Inf; it is zero or above, and finite"
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
