@@ -66,6 +66,11 @@ NodeName={{.Host}} NodeAddr=127.0.0.1 CPUs=32 State=UNKNOWN
 PartitionName=main Nodes={{.Host}} Default=YES MaxTime=INFINITE State=UP
 `))
 
+// cgroups is the configuration of control groups. Nothing here uses them, but
+// slurmd loads their plugin all the same: finding out which to load fails where no
+// such file system is mounted, and the one of version 2 wants systemd.
+const cgroups = "CgroupPlugin=cgroup/v1\n"
+
 // init keeps TestMain on the process's first thread: the kernel ends a daemon
 // with the thread that started it (Pdeathsig), and that one lives as long as we.
 func init() { runtime.LockOSThread() }
@@ -165,8 +170,10 @@ func (c *cluster) configure() error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(c.path("slurm.conf"), text, 0o644); err != nil {
-		return err
+	for name, text := range map[string][]byte{"slurm.conf": text, "cgroup.conf": []byte(cgroups)} {
+		if err := os.WriteFile(c.path(name), text, 0o644); err != nil {
+			return err
+		}
 	}
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
