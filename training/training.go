@@ -82,7 +82,7 @@ func Analyse(ctx context.Context, lab *measure.Lab, sources []suite.Program, pro
 // ratios to a probe, and candidates that are clearly slow are given up early.
 var plan = measure.Plan{
 	Warmup: 1, Samples: 5, MinBlock: time.Millisecond, Budget: 300 * time.Millisecond,
-	Limit: 30 * time.Second, SlowerThan: 3,
+	Limit: 2 * time.Second,
 }
 
 // Options puts a training together for ppo.Train or ppo.Random.
