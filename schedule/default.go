@@ -13,8 +13,8 @@ type Machine struct {
 }
 
 // serialIterations is the size of an operation below which starting threads
-// costs more than they save: tens of microseconds of work.
-const serialIterations = 1 << 17
+// costs more than they save: a few microseconds of work.
+const serialIterations = 1 << 15
 
 // Default is the schedule made by rule, the baseline that learning has to beat.
 //
@@ -230,7 +230,7 @@ func (r rule) panelOrder() []int {
 		return nil
 	}
 	const cached = 1 << 15 // elements: 128 KiB, a fraction of a second-level cache
-	if r.state.program.Values[o.Operands[1].Value].Elements() <= cached {
+	if r.state.program.Values[o.Operands[1].Value].Elements() <= cached || gathersLanes(o) {
 		return nil
 	}
 	order := make([]int, len(r.self().Loops))
@@ -242,12 +242,12 @@ func (r rule) panelOrder() []int {
 	return order
 }
 
-// innermostRun makes the contiguous loop of a reduction that V cannot have (a
-// strided window, a loop without divisors) the innermost, which LLVM can vectorize.
+// innermostRun makes the contiguous loop of a strided window, which V cannot
+// have, the innermost, where LLVM can vectorize it.
 func (r rule) innermostRun() []Action {
 	o := r.self()
 	lanes := resultLoop(o, len(o.Init().Map.Coefficients)-1)
-	if lanes < 0 || lanes == len(o.Loops)-1 {
+	if lanes < 0 || !strided(o, lanes) {
 		return []Action{{Kind: NoTransform}}
 	}
 	var order []int
@@ -262,7 +262,7 @@ func (r rule) innermostRun() []Action {
 		order = append(order, l)
 	}
 	actions := []Action{{Kind: Interchange, Order: append(order, lanes)}}
-	if r.state.FusedInto(r.op) < 0 {
+	if r.state.FusedInto(r.op) < 0 && r.outerKind() != Tile {
 		actions = append(actions, Action{Kind: r.outerKind(), Sizes: sizes})
 	}
 	return append(actions, Action{Kind: NoTransform})

@@ -9,9 +9,10 @@ import (
 // contraction blocks: accumulators are columns (lanes of consecutive elements of
 // the result) by rows.
 const (
-	reductionSteps = 4 // multiply-adds per accumulator and step; more only adds code
-	firstRows      = 8 // rows that read the same column; 8×32 measured best for products, 8×2×14 for convolutions
-	runVectors     = 4 // vectors of an element-wise tile: the length of a run
+	reductionSteps = 4  // multiply-adds per accumulator and step; more only adds code
+	transposeSteps = 16 // the same where the lanes must be gathered: whole cache lines
+	firstRows      = 8  // rows that read the same column; 8×32 measured best for products, 8×2×14 for convolutions
+	runVectors     = 4  // vectors of an element-wise tile: the length of a run
 )
 
 // registerTile is the tile of an operation, by original loop, whose results stay
@@ -34,19 +35,37 @@ func contractionTile(o *program.Op, m Machine) []int {
 		return tile
 	}
 	tile[lanes] = columns(o.Loops[lanes].Bound, m.VectorLanes)
+	steps := reductionSteps
+	if gathersLanes(o) {
+		tile[lanes] = largestDivisor(tile[lanes], m.VectorLanes)
+		steps = transposeSteps
+	}
 	rows := max(8, m.VectorLanes) * m.VectorLanes / roundUp(tile[lanes], m.VectorLanes)
 	for i, l := range rowLoops(o, lanes) {
 		limit := rows
-		if i == 0 && len(rowLoops(o, lanes)) > 1 {
+		if i == 0 && (len(rowLoops(o, lanes)) > 1 || gathersLanes(o)) {
 			limit = min(firstRows, rows)
 		}
 		tile[l] = largestDivisor(o.Loops[l].Bound, limit)
 		rows /= tile[l]
 	}
 	if k := stepLoop(o); k >= 0 {
-		tile[k] = largestDivisor(o.Loops[k].Bound, reductionSteps)
+		tile[k] = largestDivisor(o.Loops[k].Bound, steps)
 	}
 	return tile
+}
+
+// gathersLanes reports whether the loop along the result's last dimension is not
+// along the last dimension of the operand it comes from, as in x·wᵀ.
+func gathersLanes(o *program.Op) bool {
+	lanes := resultLoop(o, len(o.Init().Map.Coefficients)-1)
+	for _, operand := range o.Operands[:2] {
+		rows := operand.Map.Coefficients
+		if lanes >= 0 && uses(operand.Map, lanes) && rows[len(rows)-1][lanes] == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // rowLoops lists the parallel loops of a contraction that can make rows of
