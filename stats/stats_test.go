@@ -54,7 +54,7 @@ func measurement(rng *rand.Rand, processes int) [][]float64 {
 // coverage is how often an interval of a fresh measurement holds the truth.
 func coverage(interval func(*rand.Rand) Interval, truth float64) float64 {
 	rng := rand.New(rand.NewPCG(1, 2))
-	const rounds = 100
+	const rounds = 300
 	held := 0
 	for range rounds {
 		if interval(rng).Contains(truth) {
@@ -68,6 +68,10 @@ func TestIntervalsHoldTheTruth(t *testing.T) {
 	median := coverage(func(rng *rand.Rand) Interval { return MedianInterval(measurement(rng, 10)) }, 10)
 	if median < 0.91 || median > 0.995 {
 		t.Errorf("95 %% intervals of the median hold it in %.0f %%", 100*median)
+	}
+	few := coverage(func(rng *rand.Rand) Interval { return MedianInterval(measurement(rng, 7)) }, 10)
+	if few < 0.94 {
+		t.Errorf("95 %% intervals of the median of seven processes hold it in %.0f %%", 100*few)
 	}
 	ratio := coverage(func(rng *rand.Rand) Interval {
 		return RatioInterval(measurement(rng, 10), measurement(rng, 10))
