@@ -35,8 +35,12 @@ lint: setup ## formatting, vet, staticcheck
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 
-bench: build ## measure Nestling's own speed and write docs/results.md
-	bin/nestling bench figures --out docs/results.md
+# One package after the other, and one core: a neighbour would be in the figures.
+bench: build ## measure Nestling itself, and write docs/results.md from that and the latest run
+	$(GO) test -p 1 -cpu 1 -count 5 -run '^$$' -bench '^Benchmark(MatmulCandidate|LSTMStep)$$' \
+		./codegen/compiler ./policy > bin/bench.txt || { cat bin/bench.txt; exit 1; }
+	bin/nestling curve --out docs/images/learning.png
+	bin/nestling bench figures --speeds bin/bench.txt --curve images/learning.png --out docs/results.md
 
 clean: ## remove what was built; results stay
 	rm -rf bin
