@@ -256,6 +256,19 @@ func poolProgram(n, c, size int) *program.Program {
 	return b.done(r)
 }
 
+// rowsProgram is fill0, sum0 over rows, exp0 over the sums.
+func rowsProgram(rows, columns int) *program.Program {
+	var b builder
+	x := b.argument(rows, columns)
+	line := fmt.Sprintf("i=%d", rows)
+	f := b.fill("fill0", 0, line, "i", rows)
+	nest := fmt.Sprintf("%s [j=%d]", line, columns)
+	sum := b.op("sum0", program.Reduce, nest, []program.Instruction{{Op: "arith.addf", Args: []int{1, 0}}}, use{x, "i,j"}, use{f, "i"})
+	body := []program.Instruction{{Op: "math.exp", Args: []int{0}}, {Op: "arith.divf", Args: []int{3, 1}}}
+	nest = fmt.Sprintf("%s j=%d", line, columns)
+	return b.done(b.op("exp0", program.Elementwise, nest, body, use{x, "i,j"}, use{sum, "i"}, use{b.empty(rows, columns), "i,j"}))
+}
+
 // chainProgram is relu0, add0 over relu0 and an argument, relu1; relu0 has a
 // second use, in add1.
 func chainProgram(n int) *program.Program {

@@ -63,20 +63,28 @@ func parseOp(line string) (OpSchedule, error) {
 
 // splitActions cuts at blanks outside parentheses, so that `T(8, 32)` is one word.
 func splitActions(text string) ([]string, error) {
-	depth := 0
-	words := strings.FieldsFunc(text, func(r rune) bool {
+	var words []string
+	depth, start := 0, 0
+	for i, r := range text + " " {
 		switch r {
 		case '(':
 			depth++
 		case ')':
 			depth--
 		case ' ', '\t':
-			return depth == 0
+			if depth == 0 && i > start {
+				words = append(words, text[start:i])
+			}
+			if depth == 0 {
+				start = i + 1
+			}
 		}
-		return false
-	})
-	if depth != 0 {
-		return nil, errors.New("unbalanced parentheses")
+		if depth < 0 {
+			return nil, errors.New("a parenthesis closes that was not opened")
+		}
+	}
+	if depth > 0 {
+		return nil, errors.New("a parenthesis is not closed")
 	}
 	return words, nil
 }
