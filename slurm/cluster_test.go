@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -25,6 +26,7 @@ import (
 // cluster is a running Slurm of one node.
 type cluster struct {
 	dir     string // configuration, logs, spool folders
+	guard   io.Closer
 	daemons []*daemon
 }
 
@@ -76,6 +78,11 @@ const cgroups = "CgroupPlugin=cgroup/v1\n"
 func init() { runtime.LockOSThread() }
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(guarded); dir != "" {
+		io.Copy(io.Discard, os.Stdin)
+		sweep(dir)
+		return
+	}
 	os.Exit(run(m))
 }
 
@@ -109,6 +116,9 @@ func start() (c *cluster, err error) {
 			c.stop()
 		}
 	}()
+	if err := c.setGuard(); err != nil {
+		return nil, err
+	}
 	if err := c.configure(); err != nil {
 		return nil, err
 	}
@@ -145,6 +155,26 @@ func programs(names ...string) error {
 		}
 	}
 	return nil
+}
+
+// guarded names, in the environment of a guard, the folder of its cluster.
+const guarded = "NESTLING_GUARDED_SLURM"
+
+// setGuard starts this program once more to sweep up behind the cluster. It sees
+// the end of this process by that of its standard input, however it comes: tests
+// that time out, or are killed, stop nothing themselves.
+func (c *cluster) setGuard() (err error) {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	guard := exec.Command(program)
+	guard.Env = append(os.Environ(), guarded+"="+c.dir)
+	guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is not for it
+	if c.guard, err = guard.StdinPipe(); err != nil {
+		return err
+	}
+	return guard.Start()
 }
 
 func (c *cluster) path(name string) string { return filepath.Join(c.dir, name) }
@@ -270,9 +300,8 @@ func (c *cluster) logs() string {
 	return all.String()
 }
 
-// stop cancels what still runs, ends the daemons, last started first, and
-// removes the cluster's folder. It returns, and kills, every process that was
-// left over.
+// stop cancels what still runs, ends the daemons, last started first, and sweeps
+// up. It returns the processes that had to be killed for that.
 func (c *cluster) stop() []string {
 	exec.Command("scancel", "--state=PENDING").Run()
 	exec.Command("scancel", "--state=RUNNING", "--signal=KILL", "--full").Run()
@@ -280,8 +309,10 @@ func (c *cluster) stop() []string {
 	for i := len(c.daemons) - 1; i >= 0; i-- {
 		c.daemons[i].stop()
 	}
-	left := c.leftovers()
-	os.RemoveAll(c.dir)
+	left := sweep(c.dir)
+	if c.guard != nil {
+		c.guard.Close()
+	}
 	return left
 }
 
@@ -304,9 +335,10 @@ func (d *daemon) stop() {
 	}
 }
 
-// leftovers kills the processes that carry the cluster's folder in their command
-// line or environment, as all of its jobs do, and describes them.
-func (c *cluster) leftovers() []string {
+// sweep kills the processes that carry a cluster's folder in their command line or
+// environment, as all of its daemons and jobs do, describes them, and removes the
+// folder.
+func sweep(dir string) []string {
 	var left []string
 	entries, _ := os.ReadDir("/proc")
 	for _, entry := range entries {
@@ -316,13 +348,14 @@ func (c *cluster) leftovers() []string {
 		}
 		command, _ := os.ReadFile(filepath.Join("/proc", entry.Name(), "cmdline"))
 		environment, _ := os.ReadFile(filepath.Join("/proc", entry.Name(), "environ"))
-		if !bytes.Contains(command, []byte(c.dir)) && !bytes.Contains(environment, []byte("SLURM_CONF="+c.dir)) {
+		if !bytes.Contains(command, []byte(dir)) && !bytes.Contains(environment, []byte("SLURM_CONF="+dir)) {
 			continue
 		}
 		if syscall.Kill(pid, syscall.SIGKILL) == nil {
 			left = append(left, fmt.Sprintf("%d %s", pid, bytes.ReplaceAll(command, []byte{0}, []byte{' '})))
 		}
 	}
+	os.RemoveAll(dir)
 	return left
 }
 
