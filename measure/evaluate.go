@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -91,7 +93,9 @@ func (l *Lab) evaluate(ctx context.Context, jobs []*job, plan Plan) error {
 	if err := l.compileAll(ctx, pending(jobs)); err != nil {
 		return err
 	}
-	return l.timeAll(ctx, pending(jobs))
+	jobs = pending(jobs)
+	slices.SortStableFunc(jobs, func(a, b *job) int { return strings.Compare(a.Program.Hash, b.Program.Hash) })
+	return l.timeAll(ctx, jobs)
 }
 
 func pending(jobs []*job) []*job {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"nestling/codegen"
 	"nestling/measure/database"
@@ -198,12 +199,27 @@ func (l *Lab) askIn(ctx context.Context, s *slot, request wire.CompileRequest) (
 	if err := l.staff(ctx, s); err != nil {
 		return response, err
 	}
-	err := s.compiler.exchange(ctx, request, &response, limits{l.options.CompileLimit, l.options.MemoryLimit})
+	within := limits{l.options.CompileLimit + readingTime(request), l.options.MemoryLimit}
+	err := s.compiler.exchange(ctx, request, &response, within)
 	if err != nil || s.compiler.served >= l.options.RecycleAfter || s.compiler.resident() > l.options.RecycleBytes {
 		s.compiler.kill()
 		s.compiler = nil
 	}
 	return response, err
+}
+
+// readingTime is what a compiler may take beside its limit for a module whose
+// weights are written out in it.
+func readingTime(r wire.CompileRequest) time.Duration {
+	const bytesPerSecond = 1 << 20
+	bytes := 0
+	if r.Analyse != nil {
+		bytes += len(r.Analyse.Source)
+	}
+	if r.Compile != nil {
+		bytes += len(r.Compile.Module)
+	}
+	return time.Duration(bytes) * time.Second / bytesPerSecond
 }
 
 // staff sees to it that a slot has a living compiler.

@@ -57,11 +57,12 @@ func (o Options) withDefaults() (Options, error) {
 		return o, err
 	}
 	cores := runtime.NumCPU()
-	setDefault(&o.Threads, cores)
+	share := min(cores, runtime.GOMAXPROCS(0)) // a container may be given less time than cores
+	setDefault(&o.Threads, share)
 	if o.Threads < 0 || o.Threads > cores {
 		return o, fmt.Errorf("%d threads asked for; this process may use 1 to %d", o.Threads, cores)
 	}
-	setDefault(&o.Compilers, cores)
+	setDefault(&o.Compilers, share)
 	if o.Compilers < 0 {
 		return o, fmt.Errorf("%d compiler processes asked for; at least 1 is needed", o.Compilers)
 	}

@@ -38,6 +38,13 @@ type problems struct {
 // Reference returns the random arguments that candidates of a program are run
 // on, one per function argument, and what results they must give.
 func (l *Lab) Reference(ctx context.Context, p *program.Program, seed uint64) (inputs [][]float32, r *reference.Reference, err error) {
+	ctx, end := l.begin(ctx)
+	defer end()
+	s, err := l.take(ctx) // no timing may run beside it
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { l.slots <- s }()
 	q, err := l.problems.get(ctx, p, seed)
 	if err != nil {
 		return nil, nil, err

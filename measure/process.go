@@ -77,15 +77,34 @@ var launches = sync.OnceValue(func() chan<- func() {
 })
 
 // startProcess starts a worker and waits until it is ready. extra becomes
-// descriptor 5.
+// descriptor 5. One that something kills on its way up is started again.
 func startProcess(ctx context.Context, o Options, role string, extra *os.File) (*process, error) {
+	const attempts = 3
+	var err error
+	for range attempts {
+		var p *process
+		if p, err = tryStart(ctx, o, role, extra); err == nil {
+			return p, nil
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if d := asDeath(err); d == nil || d.itself {
+			break
+		}
+	}
+	// Not wrapped: this death is no candidate's fault.
+	return nil, fmt.Errorf("worker %s %s did not come up: %v", o.Worker, role, err)
+}
+
+func tryStart(ctx context.Context, o Options, role string, extra *os.File) (*process, error) {
 	requestEnd, requests, err := os.Pipe()
 	if err != nil {
-		return nil, fmt.Errorf("start worker: %w", err)
+		return nil, err
 	}
 	responses, responseEnd, err := os.Pipe()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start worker: %w", err), requestEnd.Close(), requests.Close())
+		return nil, errors.Join(err, requestEnd.Close(), requests.Close())
 	}
 	p := &process{role: role, requests: requests, responses: responses, exited: make(chan struct{})}
 	p.cmd = exec.Command(o.Worker, role)
@@ -102,15 +121,11 @@ func startProcess(ctx context.Context, o Options, role string, extra *os.File) (
 	// With our copies of its ends open, the worker's end would go unnoticed.
 	err = errors.Join(err, requestEnd.Close(), responseEnd.Close())
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start worker: %w", err), requests.Close(), responses.Close())
+		return nil, errors.Join(err, requests.Close(), responses.Close())
 	}
 	go p.await()
 	if err := p.exchange(ctx, nil, &p.ready, limits{startLimit, o.MemoryLimit}); err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		// Not wrapped: this death is no candidate's fault.
-		return nil, fmt.Errorf("worker %s %s did not come up: %v", o.Worker, role, err)
+		return nil, err
 	}
 	return p, nil
 }

@@ -85,15 +85,15 @@ static double loop128(const float *operands, long iterations) {
   static const float factor[4] __attribute__((aligned(16))) = {
       0.9999999f, 0.9999998f, 0.9999997f, 0.9999996f};
   __asm__ volatile(
-      ".irp i,0,1,2,3,4,5,6,7,8,9,10,11,14\n"
+      ".irp i,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14\n"
       "movaps \\i*16(%1), %%xmm\\i\n"
       ".endr\n"
       "movaps (%2), %%xmm15\n"
       "1:\n"
-      ".irp i,0,1,2,3,4,5\n"
+      ".irp i,0,1,2,3,4,5,6\n"
       "mulps %%xmm15, %%xmm\\i\n"
       ".endr\n"
-      ".irp i,6,7,8,9,10,11\n"
+      ".irp i,7,8,9,10,11,12,13\n"
       "addps %%xmm14, %%xmm\\i\n"
       ".endr\n"
       "dec %0\n"
@@ -101,30 +101,20 @@ static double loop128(const float *operands, long iterations) {
       : "+r"(iterations)
       : "r"(operands), "r"(factor)
       : "cc", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
-        "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm14", "xmm15");
-  return 12 * 4;
+        "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
+        "xmm15");
+  return 14 * 4;
 }
 
 typedef double (*peakLoop)(const float *, long);
 
-static peakLoop chooseLoop(const char **isa) {
+static peakLoop chooseLoop(void) {
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f")) {
-    *isa = "avx512";
+  if (__builtin_cpu_supports("avx512f"))
     return loop512;
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    *isa = "avx2+fma";
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
     return loop256;
-  }
-  *isa = "sse2";
   return loop128;
-}
-
-const char *nestlingProbeISA(void) {
-  const char *isa;
-  chooseLoop(&isa);
-  return isa;
 }
 
 enum { MAX_THREADS = 1024, ITERATIONS = 500 };
@@ -155,8 +145,7 @@ static void probeThread(void *data) {
 
 double nestlingProbe(int threads, int64_t nanoseconds) {
   static probeWork work;
-  const char *isa;
-  work.loop = chooseLoop(&isa);
+  work.loop = chooseLoop();
   work.nanoseconds = nanoseconds;
   if (threads > MAX_THREADS)
     threads = MAX_THREADS;

@@ -277,7 +277,6 @@ func (k *kernel) time(r *wire.TimeRequest) wire.TimeResponse {
 		Verdict:      wire.Sound,
 		Samples:      samples[:times.blocks],
 		Probe:        probe[:times.blocks],
-		ProbeISA:     C.GoString(C.nestlingProbeISA()),
 		RunsPerBlock: int(times.runsPerBlock),
 		BusyThreads:  float64(times.busyThreads),
 	}

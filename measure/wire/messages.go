@@ -100,7 +100,6 @@ type TimeResponse struct {
 	Error        string
 	Samples      []float64 // nanoseconds per run, one per block
 	Probe        []float64 // GFLOP/s of the peak loop beside each block
-	ProbeISA     string    // instructions of the peak loop: "avx512", "avx2+fma", "sse2"
 	RunsPerBlock int
 	// BusyThreads is CPU time over wall time while the kernel alone ran, before
 	// the peak loop had started threads of its own.
