@@ -31,18 +31,20 @@ type Feedback struct {
 // Measured tells whether LogSpeedup was measured.
 func (f Feedback) Measured() bool { return f.Reason == "" }
 
-// RewardLimit bounds rewards on both sides, as the log of a tenfold change: a
-// failure costs as much as a tenfold slowdown, nothing costs more, and no
-// single program can carry the mean.
-const RewardLimit = math.Ln10
+// RewardLimit bounds rewards on both sides: a hundredfold change. More than half
+// of what an untrained agent tries is over ten times slower than the default
+// schedule, and it has to be told how much; beyond a hundred it does not, nor
+// may a single program carry the mean.
+const RewardLimit = 2
 
-// Reward is what the last step of an episode earns, within ±RewardLimit. All
-// steps before it earn nothing.
+// Reward is what the last step of an episode earns: the speedup's decimal
+// logarithm within ±RewardLimit. A failure earns what the slowest earns, so that
+// failing never pays. All steps before the last earn nothing.
 func (f Feedback) Reward() float64 {
 	if f.Failed {
 		return -RewardLimit
 	}
-	return min(max(f.LogSpeedup, -RewardLimit), RewardLimit)
+	return min(max(f.LogSpeedup/math.Ln10, -RewardLimit), RewardLimit)
 }
 
 // Baseline is the time of a program's default schedule.

@@ -130,7 +130,8 @@ func TestRewardIsBounded(t *testing.T) {
 		f    env.Feedback
 		want float64
 	}{
-		{env.Feedback{LogSpeedup: 0.5}, 0.5},
+		{env.Feedback{LogSpeedup: math.Ln10}, 1},
+		{env.Feedback{LogSpeedup: -math.Ln10 / 2}, -0.5},
 		{env.Feedback{LogSpeedup: 41157}, env.RewardLimit},
 		{env.Feedback{LogSpeedup: -41157}, -env.RewardLimit},
 		{env.Feedback{Failed: true, LogSpeedup: 1}, -env.RewardLimit},
