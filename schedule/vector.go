@@ -14,6 +14,11 @@ import (
 // 1792 elements. Twice the code buys nothing and costs compile time.
 const MaxVectorIterations = 2048
 
+// MaxVectorCalls is the largest number of library calls (exponentials and the
+// like, which have no vector instruction) that V unrolls: a thousand of them take
+// LLVM seconds.
+const MaxVectorCalls = 128
+
 // checkVectorize reports whether the current loops of op can become vector
 // operations: once loops of one iteration are dropped, every operand is read or
 // written along a permutation of loops.
@@ -31,12 +36,30 @@ func (s *State) checkVectorize(op int) error {
 	if iterations > MaxVectorIterations {
 		return fmt.Errorf("V unrolls all of %s = %d iterations, more than %d; tile first", join(s.ops[op].bounds, "×"), iterations, MaxVectorIterations)
 	}
+	if calls := iterations * calls(&s.program.Ops[op]); calls > MaxVectorCalls {
+		return fmt.Errorf("V would unroll %d library calls, more than %d; tile first", calls, MaxVectorCalls)
+	}
 	for i, operand := range s.program.Ops[op].Operands {
 		if err := s.checkVectorAccess(op, operand); err != nil {
 			return fmt.Errorf("V cannot read operand %d: %w", i, err)
 		}
 	}
 	return s.checkVectorBody(op)
+}
+
+// calls is the number of library calls in one iteration.
+func calls(o *program.Op) int {
+	n := 0
+	for _, in := range o.Body {
+		switch in.Op {
+		case "math.absf", "math.ceil", "math.copysign", "math.floor", "math.fma", "math.rsqrt", "math.sqrt", "math.trunc":
+		default:
+			if strings.HasPrefix(in.Op, "math.") {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // checkVectorAccess refuses windows, strides and diagonals.

@@ -1,0 +1,76 @@
+package schedule
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"nestling/program"
+)
+
+func TestDefault(t *testing.T) {
+	avx512 := Machine{Threads: 1, VectorLanes: 16}
+	for _, c := range []struct {
+		name    string
+		program *program.Program
+		machine Machine
+		want    string
+	}{
+		{"a product in registers, its columns outermost", programs["matmul"], avx512,
+			"matmul0: I(1,0,2) TF(32,8,0) T(0,0,4) V\nfill0: V\n"},
+		{"half the columns with half the lanes", programs["matmul"], Machine{Threads: 1, VectorLanes: 8},
+			"matmul0: I(1,0,2) TF(16,4,0) T(0,0,4) V\nfill0: V\n"},
+		{"weights whose lanes must be gathered", programs["linear"], avx512,
+			"relu0: TF(8,16) V\nadd0: V\nmatmul0: T(0,0,16) V\nfill0: V\n"},
+		{"a convolution under its epilogue", programs["conv"], avx512,
+			"relu0: TF(1,8,2,14) V\nadd0: V\nconv0: T(0,0,0,0,4,1,1) V\nfill1: V\ncopy0: TP(1,1,2,0) V\nfill0: TP(1,1,2,0) V\n"},
+		{"a strided one goes pixel by pixel", programs["strided"], avx512,
+			"relu0: TF(1,16,1,0) V\nadd0: V\nconv0: T(0,0,0,1,4,1,1) V\nfill1: V\ncopy0: TP(1,1,2,0) V\nfill0: TP(1,1,2,0) V\n"},
+		{"strided windows in an order for LLVM", programs["pool"], avx512,
+			"pool0: I(0,1,2,4,5,3) TF(1,1,1,0,0,0) NT\nfill0: V\n"},
+		{"a reduction along the rows", programs["softmax"], avx512,
+			"exp0: TF(1,0) T(0,64) V\nsum0: V\nfill0: NT\n"},
+		{"small operations without threads", programs["chain"], Machine{Threads: 2, VectorLanes: 16},
+			"add1: T(1,0) V\nrelu1: T(1,0) V\nadd0: T(1,0) V\nrelu0: T(1,0) V\n"},
+		{"loops without divisors", programs["prime"], avx512,
+			"matmul0: NT\nfill0: TP(1,0) V\n"},
+		{"nothing to do", programs["single"], avx512,
+			"matmul0: NT\nfill0: NT\n"},
+	} {
+		got := Default(c.program, c.machine)
+		if diff := cmp.Diff(c.want, got.String()); diff != "" {
+			t.Errorf("%s: %s", c.name, diff)
+		}
+	}
+}
+
+// TestDefaultIsLegal for any shapes and machine, and leaves no operation out.
+func TestDefaultIsLegal(t *testing.T) {
+	size := rapid.IntRange(1, 130)
+	rapid.Check(t, func(t *rapid.T) {
+		var p *program.Program
+		switch rapid.IntRange(0, 5).Draw(t, "family") {
+		case 0:
+			p = matmulProgram(size.Draw(t, "m"), size.Draw(t, "n"), size.Draw(t, "k"))
+		case 1:
+			p = linearProgram(size.Draw(t, "m"), size.Draw(t, "n"), size.Draw(t, "k"))
+		case 2:
+			p = convProgram(size.Draw(t, "n"), size.Draw(t, "c"), size.Draw(t, "f"), size.Draw(t, "size"), rapid.IntRange(1, 2).Draw(t, "stride"))
+		case 3:
+			p = poolProgram(size.Draw(t, "n"), size.Draw(t, "c"), 2*size.Draw(t, "size"))
+		case 4:
+			p = rowsProgram(size.Draw(t, "rows"), size.Draw(t, "columns"))
+		case 5:
+			p = chainProgram(size.Draw(t, "n"))
+		}
+		m := Machine{Threads: rapid.IntRange(1, 4).Draw(t, "threads"), VectorLanes: rapid.SampledFrom([]int{4, 8, 16}).Draw(t, "lanes")}
+		s := Default(p, m)
+		if err := Check(p, s); err != nil {
+			t.Fatalf("%v in\n%s", err, s)
+		}
+		if len(s) != len(p.Ops) {
+			t.Fatalf("%d of %d operations:\n%s", len(s), len(p.Ops), s)
+		}
+	})
+}
