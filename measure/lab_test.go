@@ -123,16 +123,40 @@ func TestCompileThatFails(t *testing.T) {
 	}
 }
 
-// stopCompiler freezes the laboratory's one compiler and returns its process id.
-func stopCompiler(t *testing.T, l *Lab) int {
+// frozen is a compiler that takes its next request and does nothing.
+type frozen struct{ *process }
+
+// freezeCompiler stops the laboratory's one compiler.
+func freezeCompiler(t *testing.T, l *Lab) frozen {
 	t.Helper()
 	s := <-l.slots
 	defer func() { l.slots <- s }()
-	pid := s.compiler.cmd.Process.Pid
-	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
+	if err := unix.Kill(s.compiler.cmd.Process.Pid, unix.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	return pid
+	return frozen{s.compiler}
+}
+
+// whenAsked calls a function once the compiler has a request in its pipe.
+func (f frozen) whenAsked(do func()) {
+	pipe, err := f.requests.SyscallConn()
+	if err != nil {
+		panic(err)
+	}
+	go func() {
+		for waiting := 0; waiting == 0; time.Sleep(time.Millisecond) {
+			err := pipe.Control(func(fd uintptr) { waiting, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
+			if err != nil {
+				break // closed: the test is over
+			}
+		}
+		do()
+	}()
+}
+
+func (f frozen) signal(s unix.Signal) {
+	_ = unix.Kill(f.cmd.Process.Pid, s)
+	_ = unix.Kill(f.cmd.Process.Pid, unix.SIGCONT)
 }
 
 func TestCompilerKilled(t *testing.T) {
@@ -140,12 +164,8 @@ func TestCompilerKilled(t *testing.T) {
 		t.Run(unix.SignalName(signal), func(t *testing.T) {
 			l := openLab(t, nil)
 			p, matmul := product(t, l)
-			// Frozen, it takes its request and does nothing until it dies.
-			pid := stopCompiler(t, l)
-			time.AfterFunc(100*time.Millisecond, func() {
-				_ = unix.Kill(pid, signal)
-				_ = unix.Kill(pid, unix.SIGCONT)
-			})
+			f := freezeCompiler(t, l)
+			f.whenAsked(func() { f.signal(signal) })
 			outcomes := evaluate(t, l, quick, Candidate{Program: p}, Candidate{Program: p, Schedule: parse(t, matmul+": T(8,0,0) NT")})
 			if outcomes[0].Status != Compile || !strings.Contains(outcomes[0].Error, "killed by "+unix.SignalName(signal)) {
 				t.Errorf("%+v", outcomes[0])
@@ -161,7 +181,7 @@ func TestCompilerKilled(t *testing.T) {
 func TestCompilerHangs(t *testing.T) {
 	l := openLab(t, func(o *Options) { o.CompileLimit = 2 * time.Second })
 	p, matmul := product(t, l)
-	pid := stopCompiler(t, l)
+	pid := freezeCompiler(t, l).cmd.Process.Pid
 	first := Candidate{Program: p}
 	outcomes := evaluate(t, l, quick, first, Candidate{Program: p, Schedule: parse(t, matmul+": T(8,0,0) NT")})
 	if outcomes[0].Status != Timeout || !strings.Contains(outcomes[0].Error, "no answer within 2") {
@@ -282,8 +302,8 @@ func TestDatabaseRemembers(t *testing.T) {
 func TestDeathsFromOutsideAreNotRemembered(t *testing.T) {
 	l := openLab(t, func(o *Options) { o.Database = t.TempDir() })
 	p, _ := product(t, l)
-	pid := stopCompiler(t, l)
-	time.AfterFunc(100*time.Millisecond, func() { _ = unix.Kill(pid, unix.SIGKILL) })
+	f := freezeCompiler(t, l)
+	f.whenAsked(func() { f.signal(unix.SIGKILL) })
 	c := Candidate{Program: p}
 	if o := evaluate(t, l, quick, c)[0]; o.Status != Compile {
 		t.Fatalf("%+v", o)
@@ -294,17 +314,24 @@ func TestDeathsFromOutsideAreNotRemembered(t *testing.T) {
 }
 
 func TestCancelKeepsWhatThereIs(t *testing.T) {
-	l := openLab(t, nil)
+	l := openLab(t, func(o *Options) { o.Database = t.TempDir() })
 	hang := compileC(t, nil, map[string]string{"BEFORE": "for (volatile int x = 0; ; x++);"})
 	jobs := []*job{additionJob(compileC(t, nil, nil), quick), additionJob(hang, quick), additionJob(hang, quick)}
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(2*time.Second, cancel)
-	begin := time.Now()
+	var cancelled time.Time
+	go func() {
+		for l.database.Len() == 0 { // until the first is measured
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(100 * time.Millisecond)
+		cancelled = time.Now()
+		cancel()
+	}()
 	err := l.timeAll(ctx, jobs)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	if took := time.Since(begin); took > 20*time.Second {
+	if took := time.Since(cancelled); took > 5*time.Second {
 		t.Errorf("cancelling took %v", took)
 	}
 	if jobs[0].outcome == nil || jobs[0].outcome.Status != OK || jobs[1].outcome != nil {
@@ -315,9 +342,8 @@ func TestCancelKeepsWhatThereIs(t *testing.T) {
 func TestCancelledBatch(t *testing.T) {
 	l := openLab(t, nil)
 	p := analyse(t, l, sumModule)
-	stopCompiler(t, l)
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(100*time.Millisecond, cancel)
+	freezeCompiler(t, l).whenAsked(cancel)
 	outcomes, err := l.Evaluate(ctx, []Candidate{{Program: p}}, quick)
 	if !errors.Is(err, context.Canceled) || len(outcomes) != 1 || outcomes[0].Status != Cancelled {
 		t.Errorf("%+v, %v", outcomes, err)
@@ -333,8 +359,7 @@ func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := analyse(t, l, sumModule)
-	stopCompiler(t, l)
-	time.AfterFunc(100*time.Millisecond, func() { _ = l.Close() })
+	freezeCompiler(t, l).whenAsked(func() { _ = l.Close() })
 	if _, err := l.Evaluate(t.Context(), []Candidate{{Program: p}}, quick); !errors.Is(err, errClosed) {
 		t.Errorf("error %v", err)
 	}
@@ -392,5 +417,22 @@ func TestNoWorker(t *testing.T) {
 	defer l.Close()
 	if _, err := l.Analyse(t.Context(), []byte(sumModule), "x.mlir"); err == nil || !strings.Contains(err.Error(), "did not come up") {
 		t.Error(err)
+	}
+}
+
+func TestDatabaseThatCannotBeWritten(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tuning")
+	l := openLab(t, func(o *Options) { o.Database = dir })
+	p, matmul := product(t, l)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	batch := []Candidate{{Program: p}, {Program: p, Schedule: parse(t, matmul+": T(8,0,0) NT")}}
+	outcomes, err := l.Evaluate(t.Context(), batch, quick)
+	if err == nil || !strings.Contains(err.Error(), "new measurements are not stored") {
+		t.Errorf("error %v", err)
+	}
+	if outcomes[0].Status != OK || outcomes[1].Status != Cancelled {
+		t.Errorf("%+v", outcomes)
 	}
 }
