@@ -79,6 +79,7 @@ func Cases(ctx context.Context, lab *measure.Lab, o Options) ([]*Case, error) {
 		}
 		cases = append(cases, c)
 	}
+	o.Progress(len(cases), len(cases), "references")
 	return cases, ctx.Err()
 }
 
@@ -118,6 +119,7 @@ func Run(ctx context.Context, methods []Method, cases []*Case, o Options) (map[s
 			return files, err
 		}
 	}
+	o.Progress(c.done, c.done, "")
 	return c.files(), nil
 }
 

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -33,16 +34,31 @@ func (p *PyTorch) Name() string {
 }
 
 // Open starts a fresh Python process.
-func (p *PyTorch) Open(ctx context.Context) (err error) {
-	if p.process, err = baseline.Start(ctx, p.options); err != nil {
+func (p *PyTorch) Open(ctx context.Context) error {
+	process, err := baseline.Start(ctx, p.options)
+	if err != nil {
 		return err
 	}
-	p.info = p.process.Info()
+	p.process, p.info = process, process.Info()
 	return nil
 }
 
-// Turn loads a benchmark and times it.
+// Turn loads a benchmark and times it. A process that failed may be gone, or in
+// no state to trust: the next turn has a new one.
 func (p *PyTorch) Turn(ctx context.Context, c *Case, runs int) (Turn, error) {
+	if p.process == nil {
+		if err := p.Open(ctx); err != nil {
+			return Turn{}, err
+		}
+	}
+	t, err := p.turn(ctx, c, runs)
+	if err != nil {
+		err = errors.Join(err, p.Close())
+	}
+	return t, err
+}
+
+func (p *PyTorch) turn(ctx context.Context, c *Case, runs int) (Turn, error) {
 	prepare, err := p.process.Load(ctx, c.Benchmark, c.Inputs)
 	if err != nil {
 		return Turn{}, err
@@ -62,8 +78,14 @@ func (p *PyTorch) Turn(ctx context.Context, c *Case, runs int) (Turn, error) {
 	return Turn{Nanoseconds: m.Nanoseconds, Outputs: [][]float32{output}}, nil
 }
 
-// Close ends the process.
-func (p *PyTorch) Close() error { return p.process.Close() }
+// Close ends the process, if there is one.
+func (p *PyTorch) Close() error {
+	if p.process == nil {
+		return nil
+	}
+	defer func() { p.process = nil }()
+	return p.process.Close()
+}
 
 // Describe adds versions and the time of work done ahead.
 func (p *PyTorch) Describe(c *Case, e *results.Entry) {

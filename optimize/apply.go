@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"nestling/codegen"
@@ -53,6 +54,9 @@ func Apply(ctx context.Context, lab *measure.Lab, p *program.Program, o ApplyOpt
 		}
 	}
 	code, err := lab.Compile(ctx, codegen.Request{Module: p.Module, Script: script, Target: o.Target, Threads: threads, Assembly: o.Assembly})
+	if err != nil && strings.Contains(err.Error(), "not a recognized processor") {
+		return nil, fmt.Errorf("no CPU %q; LLVM spells them as in x86-64-v3, skylake, icelake-server, znver4", o.Target.CPU)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +80,7 @@ func steps(ctx context.Context, lab *measure.Lab, p *program.Program, s schedule
 	var out []Step
 	for i, op := range s {
 		for n := range op.Actions {
-			begun := append(schedule.Schedule{}, s[:i]...)
-			begun = append(begun, schedule.OpSchedule{Op: op.Op, Actions: op.Actions[:n+1]})
+			begun := append(slices.Clone(s[:i]), beginning(op, n+1))
 			script, err := schedule.Script(p, begun, schedule.Options{Threads: threads})
 			if err != nil {
 				return nil, err
@@ -94,6 +97,16 @@ func steps(ctx context.Context, lab *measure.Lab, p *program.Program, s schedule
 		}
 	}
 	return out, nil
+}
+
+// beginning is an operation's schedule up to n actions. NT, which changes
+// nothing, ends it where its last action does not.
+func beginning(op schedule.OpSchedule, n int) schedule.OpSchedule {
+	actions := slices.Clone(op.Actions[:n])
+	if n < len(op.Actions) {
+		actions = append(actions, schedule.Action{Kind: schedule.NoTransform})
+	}
+	return schedule.OpSchedule{Op: op.Op, Actions: actions}
 }
 
 // WriteText prints what a schedule became, for people.

@@ -85,11 +85,11 @@ var plan = measure.Plan{
 	Limit: 2 * time.Second,
 }
 
-// Options puts a training together for ppo.Train or ppo.Random.
-func (s Setup) Options(lab *measure.Lab, programs []*program.Program, run *results.Run) ppo.TrainOptions {
+// Options puts a training together for ppo.Random, or ppo.Train once it has a run.
+func (s Setup) Options(lab *measure.Lab, programs []*program.Program) ppo.TrainOptions {
 	return ppo.TrainOptions{
 		Config: s.Config, Model: s.Model, Policy: policy.DefaultConfig(),
-		Programs: programs, Machine: lab.Machine(), Run: run,
+		Programs: programs, Machine: lab.Machine(),
 		Evaluator: env.NewLive(lab, plan, lab.Machine()),
 	}
 }

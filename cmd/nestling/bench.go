@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,6 +43,28 @@ func (f *benchFlags) add(c *cobra.Command) {
 	flags.Uint64Var(&f.seed, "seed", 1, "of the inputs")
 }
 
+// check refuses what cannot be run before anything costly begins.
+func (f *benchFlags) check() error {
+	for _, count := range []struct {
+		flag string
+		n    int
+	}{{"processes", f.processes}, {"runs", f.runs}, {"trials", f.trials}} {
+		if err := atLeastOne(count.flag, count.n); err != nil {
+			return err
+		}
+	}
+	_, err := chosen(f.only)
+	return err
+}
+
+func atLeastOne(flag string, n int) error {
+	if n < 1 {
+		return fmt.Errorf("--%s %d: at least 1 is needed", flag, n)
+	}
+	return nil
+}
+
+// addTrials is for the commands in which the agent takes part.
 func (f *benchFlags) addTrials(c *cobra.Command) {
 	c.Flags().IntVar(&f.trials, "trials", 1, "schedules the agent may measure per benchmark; 1 is its greedy choice")
 }
@@ -54,6 +78,8 @@ method's results into the benchmarks folder of a run.`,
 		Example: `  nestling bench agent
   nestling bench pytorch --run results/lstm/run_1
   nestling bench pytorch-jit --only matmul_small,linear_large --threads 1`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(
 		benchAgentCommand(s),
@@ -73,7 +99,7 @@ func benchAgentCommand(s *settings) *cobra.Command {
 		Example: "  nestling bench agent\n  nestling bench agent --trials 64",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return s.benchmark(c.Context(), f, func(b *benchmarking) ([]bench.Method, error) {
+			return s.benchOne(c.Context(), f, func(b *benchmarking) ([]bench.Method, error) {
 				a, err := agent.Load(b.run, b.lab.Machine())
 				if err != nil {
 					return nil, err
@@ -88,13 +114,17 @@ func benchAgentCommand(s *settings) *cobra.Command {
 }
 
 func benchPyTorchCommand(s *settings, method baseline.Method, name, short string) *cobra.Command {
-	var f benchFlags
+	f := benchFlags{trials: 1}
 	c := &cobra.Command{
 		Use: name, Short: short, Args: cobra.NoArgs,
 		Example: "  nestling bench " + name + "\n  nestling bench " + name + " --run results/lstm/run_1",
 		RunE: func(c *cobra.Command, _ []string) error {
-			return s.benchmark(c.Context(), f, func(b *benchmarking) ([]bench.Method, error) {
-				return b.pytorch(c.Context(), method)
+			return s.benchOne(c.Context(), f, func(b *benchmarking) ([]bench.Method, error) {
+				python, err := baseline.FindPython(c.Context(), s.python)
+				if err != nil {
+					return nil, err
+				}
+				return b.pytorch(python, method), nil
 			})
 		},
 	}
@@ -110,23 +140,36 @@ type benchmarking struct {
 	run      *results.Run
 }
 
-// benchmark runs methods on the benchmarks and writes their results files.
-func (s *settings) benchmark(ctx context.Context, f benchFlags, methods func(*benchmarking) ([]bench.Method, error)) (err error) {
-	b := &benchmarking{settings: s, flags: f}
-	benchmarks, err := chosen(f.only)
+// benchOne runs one method on the benchmarks and says where its results are.
+func (s *settings) benchOne(ctx context.Context, f benchFlags, methods func(*benchmarking) ([]bench.Method, error)) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	run, err := s.openRun(f.run)
 	if err != nil {
 		return err
 	}
-	if b.run, err = s.openRun(f.run); err != nil {
+	files, err := s.benchmark(ctx, f, run, methods)
+	if err != nil {
 		return err
 	}
+	return errors.Join(s.printResults(run, files), failures(files))
+}
+
+// benchmark runs methods on the benchmarks and writes their results files.
+func (s *settings) benchmark(ctx context.Context, f benchFlags, run *results.Run, methods func(*benchmarking) ([]bench.Method, error)) (files map[string]results.File, err error) {
+	b := &benchmarking{settings: s, flags: f, run: run}
+	benchmarks, err := chosen(f.only)
+	if err != nil {
+		return nil, err
+	}
 	if b.lab, err = s.openLab(); err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.lab.Close()) }()
 	contestants, err := methods(b)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	bar := progress.NewBar(os.Stderr, "benchmarks")
 	defer bar.Done()
@@ -137,11 +180,9 @@ func (s *settings) benchmark(ctx context.Context, f benchFlags, methods func(*be
 	}
 	cases, err := bench.Cases(ctx, b.lab, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	files, err := bench.Run(ctx, contestants, cases, o)
-	bar.Done()
-	return errors.Join(err, b.report(files))
+	return bench.Run(ctx, contestants, cases, o)
 }
 
 // chosen are the benchmarks of the given names, all nine for none.
@@ -169,16 +210,12 @@ func (b *benchmarking) agent(a *agent.Agent) bench.Method {
 }
 
 // pytorch is one or more of PyTorch's methods as contestants.
-func (b *benchmarking) pytorch(ctx context.Context, methods ...baseline.Method) ([]bench.Method, error) {
-	python, err := baseline.FindPython(ctx, b.settings.python)
-	if err != nil {
-		return nil, err
-	}
+func (b *benchmarking) pytorch(python string, methods ...baseline.Method) []bench.Method {
 	var out []bench.Method
 	for _, m := range methods {
 		out = append(out, bench.NewPyTorch(baseline.Options{Python: python, Method: m, Threads: b.lab.Options().Threads}))
 	}
-	return out, nil
+	return out
 }
 
 // save writes what there is of each method's results, over what the files held
@@ -202,20 +239,37 @@ func (b *benchmarking) save(files map[string]results.File) error {
 	return problems
 }
 
-// report prints where the results are, and fails when a benchmark did.
-func (b *benchmarking) report(files map[string]results.File) error {
-	var failures []string
-	for method, file := range files {
-		m, _ := results.MethodNamed(method)
-		fmt.Println(filepath.Join(b.run.Benchmarks(), m.File))
-		for name, e := range file {
-			if e.Failed() {
-				failures = append(failures, fmt.Sprintf("%s, %s: %s", method, name, e.Error))
+// printResults prints the results for programs, or where they are for people.
+func (s *settings) printResults(run *results.Run, files map[string]results.File) error {
+	if s.json {
+		return json.NewEncoder(os.Stdout).Encode(files)
+	}
+	for _, m := range results.Methods {
+		if _, ran := files[m.Name]; ran {
+			fmt.Println(filepath.Join(run.Benchmarks(), m.File))
+		}
+	}
+	return nil
+}
+
+// failures is an error when a benchmark failed, whose results are in the files
+// like all others.
+func failures(files map[string]results.File) error {
+	count, first := 0, ""
+	for _, m := range results.Methods {
+		for _, name := range slices.Sorted(maps.Keys(files[m.Name])) {
+			if e := files[m.Name][name]; e.Failed() {
+				if count++; count == 1 {
+					first = fmt.Sprintf("%s, %s: %s", m.Name, name, e.Error)
+				}
 			}
 		}
 	}
-	if len(failures) > 0 {
-		return fmt.Errorf("%d results are errors; the first: %s", len(failures), strings.SplitN(failures[0], "\n", 2)[0])
+	switch count {
+	case 0:
+		return nil
+	case 1:
+		return errors.New(first)
 	}
-	return nil
+	return fmt.Errorf("%d benchmarks failed; the first: %s", count, first)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -45,8 +44,7 @@ that draws every choice at random, on the same programs in the same way.`,
 			if err := report.LearningPlot(out, run.Model, points(trained), points(random)); err != nil {
 				return err
 			}
-			fmt.Println(out)
-			return nil
+			return s.printFiles(out)
 		},
 	}
 	c.Flags().StringVar(&path, "run", "", "run to draw (default: the one trained last)")
@@ -68,7 +66,7 @@ func (s *settings) random(ctx context.Context, run *results.Run, iterations int)
 	}
 	defer func() { err = errors.Join(err, lab.Close()) }()
 	setup.Config.Iterations = iterations
-	options, err := s.trainOptions(ctx, lab, run, trainFlags{setup: setup})
+	options, err := s.trainOptions(ctx, lab, trainFlags{setup: setup})
 	if err != nil {
 		return nil, err
 	}

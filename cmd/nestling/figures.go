@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"nestling/figures"
@@ -29,8 +27,7 @@ its comparison. "make bench" runs the benchmarks and this.`,
 			if err := figures.Write(out, read, r, curve); err != nil {
 				return err
 			}
-			fmt.Println(out)
-			return nil
+			return s.printFiles(out)
 		},
 	}
 	flags := c.Flags()

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -22,7 +23,10 @@ const interrupted = 130
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	// The first Ctrl-C stops cleanly; a second one ends the process at once.
+	context.AfterFunc(ctx, stop)
+	// Past a limit on file sizes a write fails, like on a full disk, and says so.
+	signal.Ignore(syscall.SIGXFSZ)
 	os.Exit(execute(ctx))
 }
 
@@ -35,9 +39,22 @@ func execute(ctx context.Context) int {
 		fmt.Fprintln(os.Stderr, "nestling: stopped; what was measured is kept")
 		return interrupted
 	}
-	// One line: MLIR's own words may have several.
-	fmt.Fprintln(os.Stderr, "nestling:", strings.TrimSpace(err.Error()))
+	fmt.Fprintln(os.Stderr, "nestling:", oneLine(err))
 	return 1
+}
+
+// oneLine brings an error to one line. Where several were joined, each line is
+// one of them; indented lines explain the one above, and whatever follows a note
+// of MLIR's is a print of a whole operation.
+func oneLine(err error) string {
+	text, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n  note: ")
+	var parts []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			parts = append(parts, line)
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 // settings are the flags that most commands share.
@@ -47,6 +64,15 @@ type settings struct {
 	python    string
 	tolerance float64
 	json      bool
+}
+
+// check refuses settings that no command can work with. Threads are the
+// laboratory's to judge.
+func (s *settings) check() error {
+	if !(s.tolerance > 0) {
+		return fmt.Errorf("--tolerance %g: results of float32 arithmetic are never exact; the default is 1e-4", s.tolerance)
+	}
+	return nil
 }
 
 func root() *cobra.Command {
@@ -62,6 +88,7 @@ every result, times it, and sets it beside PyTorch on nine benchmarks.`,
   nestling bench agent                 # the nine benchmarks with the latest agent
   nestling optimize model.mlir         # any program: schedule, object code, report`,
 		SilenceUsage: true, SilenceErrors: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return s.check() },
 	}
 	c.CompletionOptions.HiddenDefaultCmd = true
 	flags := c.PersistentFlags()
@@ -73,6 +100,15 @@ every result, times it, and sets it beside PyTorch on nine benchmarks.`,
 	c.AddCommand(runCommand(s), trainCommand(s), benchCommand(s), compareCommand(s), optimizeCommand(s),
 		applyCommand(s), curveCommand(s), doctorCommand(s))
 	return c
+}
+
+// printFiles tells which files a command wrote.
+func (s *settings) printFiles(paths ...string) error {
+	if s.json {
+		return json.NewEncoder(os.Stdout).Encode(map[string][]string{"files": paths})
+	}
+	_, err := fmt.Println(strings.Join(paths, "\n"))
+	return err
 }
 
 // openLab starts the laboratory with the command's settings.

@@ -27,6 +27,9 @@ script, object file and C header.`,
   nestling optimize matmul_small --run results/lstm/run_0 --threads 1`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {
+			if err := atLeastOne("trials", o.Trials); err != nil {
+				return err
+			}
 			lab, err := s.openLab()
 			if err != nil {
 				return err

@@ -29,19 +29,26 @@ trained first, for a few minutes.`,
 		Example: "  nestling run\n  nestling run --run results/lstm/run_1 --threads 1\n  nestling run --train-time 20m",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			// Before minutes of training: all that the rest will ask for.
+			if err := f.check(); err != nil {
+				return err
+			}
+			python, err := baseline.FindPython(c.Context(), s.python)
+			if err != nil {
+				return err
+			}
 			run, err := s.trained(c.Context(), f.run, budget)
 			if err != nil {
 				return err
 			}
-			f.run = run.Dir
-			err = s.benchmark(c.Context(), f, func(b *benchmarking) ([]bench.Method, error) {
-				return b.everyone(c.Context())
+			files, err := s.benchmark(c.Context(), f, run, func(b *benchmarking) ([]bench.Method, error) {
+				return b.everyone(python)
 			})
-			if c.Context().Err() != nil {
+			if err != nil {
 				return err
 			}
 			// A benchmark that failed is a row of the comparison like any other.
-			return errors.Join(s.compare(run.Benchmarks()), err)
+			return errors.Join(s.compare(run.Benchmarks()), failures(files))
 		},
 	}
 	f.add(c)
@@ -57,22 +64,15 @@ func (s *settings) trained(ctx context.Context, path string, budget time.Duratio
 		return run, err
 	}
 	fmt.Fprintf(os.Stderr, "no trained agent under %s yet: training one for %s\n", s.results, budget)
-	if run, err = results.NewRun(s.results, defaultModel); err != nil {
-		return nil, err
-	}
 	setup := training.Setup{Model: defaultModel, Programs: defaultPrograms, Config: ppo.Defaults()}
-	return run, s.train(ctx, run, trainFlags{setup: setup, budget: budget})
+	return s.train(ctx, trainFlags{setup: setup, budget: budget})
 }
 
 // everyone is the agent and all that the user's PyTorch offers.
-func (b *benchmarking) everyone(ctx context.Context) ([]bench.Method, error) {
+func (b *benchmarking) everyone(python string) ([]bench.Method, error) {
 	a, err := agent.Load(b.run, b.lab.Machine())
 	if err != nil {
 		return nil, err
 	}
-	pytorch, err := b.pytorch(ctx, baseline.Eager, baseline.JIT)
-	if err != nil {
-		return nil, err
-	}
-	return append([]bench.Method{b.agent(a)}, pytorch...), nil
+	return append([]bench.Method{b.agent(a)}, b.pytorch(python, baseline.Eager, baseline.JIT)...), nil
 }

@@ -43,16 +43,11 @@ folder of yours. Every iteration ends with a checkpoint; Ctrl-C stops cleanly, a
   nestling train --resume results/lstm/run_0 --time 10m`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			run, err := s.prepareRun(c, &f)
-			if err != nil {
+			if err := s.readSetup(c, &f); err != nil {
 				return err
 			}
-			if f.runFile != "" {
-				if err := results.WriteFile(f.runFile, []byte(run.Dir+"\n")); err != nil {
-					return err
-				}
-			}
-			return s.train(c.Context(), run, f)
+			_, err := s.train(c.Context(), f)
+			return err
 		},
 	}
 	flags := c.Flags()
@@ -75,30 +70,23 @@ const defaultModel = "lstm"
 // generalise, few enough that the default schedules are soon measured.
 const defaultPrograms = 64
 
-// prepareRun makes a new run with the settings of the flags, or opens the one to
-// resume with the settings it was started with.
-func (s *settings) prepareRun(c *cobra.Command, f *trainFlags) (*results.Run, error) {
-	if f.resume != "" {
-		run, err := results.OpenRun(f.resume)
-		if err != nil {
-			return nil, err
-		}
-		iterations := f.setup.Config.Iterations
-		if f.setup, err = training.Read(run); err != nil {
-			return nil, err
-		}
-		f.setup.Config.Iterations = iterations
-		s.threads = f.setup.Threads
-		return run, nil
+// readSetup takes the settings of the flags, or those that the run to resume was
+// started with.
+func (s *settings) readSetup(c *cobra.Command, f *trainFlags) error {
+	if f.resume == "" {
+		return f.readConfig(c)
 	}
-	if err := f.readConfig(c); err != nil {
-		return nil, err
+	run, err := results.OpenRun(f.resume)
+	if err != nil {
+		return err
 	}
-	// An encoder that does not exist is refused before a run is made for it.
-	if err := policy.Available(f.setup.Model); err != nil {
-		return nil, err
+	iterations := f.setup.Config.Iterations
+	if f.setup, err = training.Read(run); err != nil {
+		return err
 	}
-	return results.NewRun(s.results, f.setup.Model)
+	f.setup.Config.Iterations = iterations
+	s.threads = f.setup.Threads
+	return nil
 }
 
 // readConfig lays the settings of the file under those given as flags.
@@ -126,21 +114,26 @@ func (f *trainFlags) readConfig(c *cobra.Command) error {
 	return nil
 }
 
-// train trains on a run until its settings, the budget or Ctrl-C end it.
-func (s *settings) train(ctx context.Context, run *results.Run, f trainFlags) (err error) {
+// train trains until the settings, the budget or Ctrl-C end it, and returns the
+// run. Settings and programs that are no good are refused before a run is made.
+func (s *settings) train(ctx context.Context, f trainFlags) (run *results.Run, err error) {
+	if err := policy.Available(f.setup.Model); err != nil {
+		return nil, err
+	}
 	lab, err := s.openLab()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, lab.Close()) }()
 	f.setup.Threads = lab.Options().Threads
-	if err := f.setup.Save(run); err != nil {
-		return err
-	}
-	options, err := s.trainOptions(ctx, lab, run, f)
+	options, err := s.trainOptions(ctx, lab, f)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	if run, err = s.openTrainingRun(f); err != nil {
+		return nil, err
+	}
+	options.Run = run
 	fmt.Fprintf(os.Stderr, "training %s on %d programs, %d threads: %s\n", f.setup.Model, len(options.Programs), f.setup.Threads, run.Dir)
 	live := progress.NewTraining(os.Stderr, f.budget, f.setup.Config.Iterations)
 	options.Report = func(m ppo.Metrics) error {
@@ -154,13 +147,32 @@ func (s *settings) train(ctx context.Context, run *results.Run, f trainFlags) (e
 	err = ppo.Train(ctx, options)
 	live.Done()
 	if err == nil && ctx.Err() != nil {
-		fmt.Fprintf(os.Stderr, "stopped; `nestling train --resume %s` goes on\n", run.Dir)
-		return ctx.Err()
+		fmt.Fprintf(os.Stderr, "`nestling train --resume %s` goes on\n", run.Dir)
+		return run, ctx.Err()
 	}
-	return err
+	return run, err
 }
 
-func (s *settings) trainOptions(ctx context.Context, lab *measure.Lab, run *results.Run, f trainFlags) (ppo.TrainOptions, error) {
+// openTrainingRun opens the run to resume, or makes a new one that can be.
+func (s *settings) openTrainingRun(f trainFlags) (run *results.Run, err error) {
+	if f.resume != "" {
+		run, err = results.OpenRun(f.resume)
+	} else {
+		run, err = results.NewRun(s.results, f.setup.Model)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := f.setup.Save(run); err != nil {
+		return nil, err
+	}
+	if f.runFile == "" {
+		return run, nil
+	}
+	return run, results.WriteFile(f.runFile, []byte(run.Dir+"\n"))
+}
+
+func (s *settings) trainOptions(ctx context.Context, lab *measure.Lab, f trainFlags) (ppo.TrainOptions, error) {
 	sources, err := f.setup.Sources()
 	if err != nil {
 		return ppo.TrainOptions{}, err
@@ -171,7 +183,7 @@ func (s *settings) trainOptions(ctx context.Context, lab *measure.Lab, run *resu
 	if err != nil {
 		return ppo.TrainOptions{}, err
 	}
-	options := f.setup.Options(lab, programs, run)
+	options := f.setup.Options(lab, programs)
 	options.Budget = f.budget
 	return options, nil
 }
