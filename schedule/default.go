@@ -24,7 +24,7 @@ const serialIterations = 1 << 15
 //     vector registers; its reduction advances in steps of up to 4.
 //   - Everything else is cut into short runs along the contiguous dimension.
 //   - What cannot become vectors (strided windows) gets a loop order that LLVM can
-//     vectorize by itself, or stays as it is.
+//     vectorize by itself; what gains nothing by it (transpositions) stays as it is.
 //
 // Every operation is in it, and it is legal for p whatever the operations are.
 func Default(p *program.Program, m Machine) Schedule {
@@ -75,7 +75,7 @@ func (r rule) candidates() [][]Action {
 			all = append(all, []Action{{Kind: Vectorize}})
 		}
 		all = append(all, []Action{{Kind: Tile, Sizes: r.dividing(vector)}, {Kind: Vectorize}})
-	} else {
+	} else if isContraction(r.self()) || !slices.ContainsFunc(r.self().Operands, r.state.transposes(r.op)) {
 		outer := r.outerTile()
 		if order := r.panelOrder(); order != nil {
 			all = append(all, r.tiling(order, outer, vector))

@@ -35,6 +35,7 @@ func TestDefault(t *testing.T) {
 			"add1: T(1,0) V\nrelu1: T(1,0) V\nadd0: T(1,0) V\nrelu0: T(1,0) V\n"},
 		{"loops without divisors", programs["prime"], avx512,
 			"matmul0: NT\nfill0: TP(1,0) V\n"},
+		{"a transposition", programs["transpose"], avx512, "generic0: NT\n"},
 		{"nothing to do", programs["single"], avx512,
 			"matmul0: NT\nfill0: NT\n"},
 	} {

@@ -280,3 +280,11 @@ func chainProgram(n int) *program.Program {
 	r1 := b.relu("relu1", nest, "i,j", a0)
 	return b.done(b.add("add1", nest, "i,j", r1, r0, "i,j"))
 }
+
+// transposeProgram is generic0, x + xᵀ.
+func transposeProgram(n int) *program.Program {
+	var b builder
+	x := b.argument(n, n)
+	body := []program.Instruction{{Op: "arith.addf", Args: []int{0, 1}}}
+	return b.done(b.op("generic0", program.Generic, fmt.Sprintf("i=%d j=%d", n, n), body, use{x, "i,j"}, use{x, "j,i"}, use{b.empty(n, n), "i,j"}))
+}

@@ -13,15 +13,16 @@ import (
 
 // programs are what the property tests draw from.
 var programs = map[string]*program.Program{
-	"chain":   chainProgram(64),
-	"conv":    convProgram(2, 16, 32, 28, 1),
-	"linear":  linearProgram(64, 64, 128),
-	"matmul":  matmulProgram(256, 256, 256),
-	"pool":    poolProgram(2, 16, 56),
-	"prime":   matmulProgram(37, 41, 13),
-	"single":  matmulProgram(1, 1, 1),
-	"softmax": rowsProgram(256, 512),
-	"strided": convProgram(2, 16, 32, 28, 2),
+	"chain":     chainProgram(64),
+	"conv":      convProgram(2, 16, 32, 28, 1),
+	"linear":    linearProgram(64, 64, 128),
+	"matmul":    matmulProgram(256, 256, 256),
+	"pool":      poolProgram(2, 16, 56),
+	"prime":     matmulProgram(37, 41, 13),
+	"single":    matmulProgram(1, 1, 1),
+	"softmax":   rowsProgram(256, 512),
+	"transpose": transposeProgram(128),
+	"strided":   convProgram(2, 16, 32, 28, 2),
 }
 
 func anyProgram(t *rapid.T) *program.Program {
@@ -71,6 +72,8 @@ func TestRefusals(t *testing.T) {
 		{"softmax", "exp0: TF(8,16) NT", "exp0: TF cannot tile loop 1, over which the producer would be computed again; loops it can tile: 0"},
 		{"matmul", "matmul0: T(128,0,0) T(64,0,0) T(32,0,0) T(16,0,0) T(8,0,0) NT", "matmul0: T would be action 5 of at most 5; only V or NT can be the last"},
 		{"matmul", "matmul0: T(1,1,1) V", "matmul0: V finds no loop of more than one iteration; use NT"},
+		{"softmax", "sum0: T(16,64) V", "sum0: V unrolls all of 16×64 = 1024 iterations, more than 512; tile first"},
+		{"transpose", "generic0: T(32,32) V", "generic0: V unrolls all of 32×32 = 1024 iterations, more than 512; tile first"},
 		{"softmax", "exp0: T(4,64) V", "exp0: V would unroll 256 library calls, more than 128; tile first"},
 		{"conv", "conv0: T(1,8,1,7,4,1,0) V", "conv0: V cannot read operand 0: its dimension 3 moves with loops 3 6 at once; tile all but one of them to 1"},
 		{"strided", "conv0: T(1,8,1,7,4,1,1) V", "conv0: V cannot read operand 0: its dimension 3 moves with stride 2 along loop 3; tile that loop to 1"},

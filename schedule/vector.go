@@ -14,6 +14,11 @@ import (
 // 1792 elements. Twice the code buys nothing and costs compile time.
 const MaxVectorIterations = 2048
 
+// MaxShuffledIterations is the same for reductions that are no contraction, and
+// for operands read across their rows: they become as many shuffles and scalar
+// loads, on which LLVM spends seconds, and half a minute at 2048.
+const MaxShuffledIterations = 512
+
 // MaxVectorCalls is the largest number of library calls (exponentials and the
 // like, which have no vector instruction) that V unrolls: a thousand of them take
 // LLVM seconds.
@@ -33,8 +38,8 @@ func (s *State) checkVectorize(op int) error {
 	if loops == 0 {
 		return errors.New("V finds no loop of more than one iteration; use NT")
 	}
-	if iterations > MaxVectorIterations {
-		return fmt.Errorf("V unrolls all of %s = %d iterations, more than %d; tile first", join(s.ops[op].bounds, "×"), iterations, MaxVectorIterations)
+	if limit := s.vectorLimit(op); iterations > limit {
+		return fmt.Errorf("V unrolls all of %s = %d iterations, more than %d; tile first", join(s.ops[op].bounds, "×"), iterations, limit)
 	}
 	if calls := iterations * calls(&s.program.Ops[op]); calls > MaxVectorCalls {
 		return fmt.Errorf("V would unroll %d library calls, more than %d; tile first", calls, MaxVectorCalls)
@@ -45,6 +50,45 @@ func (s *State) checkVectorize(op int) error {
 		}
 	}
 	return s.checkVectorBody(op)
+}
+
+// vectorLimit is the largest iteration space that V takes of an operation.
+func (s *State) vectorLimit(op int) int {
+	o := &s.program.Ops[op]
+	if !isContraction(o) && (s.reduces(op) || slices.ContainsFunc(o.Operands, s.transposes(op))) {
+		return MaxShuffledIterations
+	}
+	return MaxVectorIterations
+}
+
+// reduces reports whether a reduction of more than one iteration is left.
+func (s *State) reduces(op int) bool {
+	for l, bound := range s.ops[op].bounds {
+		if bound > 1 && s.iterator(op, l) == program.Reduction {
+			return true
+		}
+	}
+	return false
+}
+
+// transposes reports whether an operand is read in another order than the one in
+// which op's result is written.
+func (s *State) transposes(op int) func(program.Operand) bool {
+	o := &s.program.Ops[op]
+	return func(operand program.Operand) bool {
+		last := -1
+		for _, row := range operand.Map.Coefficients {
+			loops, _ := s.vectorLoops(op, row)
+			for _, l := range loops {
+				d := resultDimension(o, s.ops[op].order[l])
+				if d < last {
+					return true
+				}
+				last = d
+			}
+		}
+		return false
+	}
 }
 
 // calls is the number of library calls in one iteration.
@@ -122,11 +166,7 @@ func (s *State) checkVectorBody(op int) error {
 			return fmt.Errorf("V has no vector form of %s", in.Op)
 		}
 	}
-	reduces := false
-	for l := range s.ops[op].bounds {
-		reduces = reduces || s.iterator(op, l) == program.Reduction && s.ops[op].bounds[l] > 1
-	}
-	if reduces && !combines(o) {
+	if s.reduces(op) && !combines(o) {
 		return errors.New("V needs a reduction by a sum, product, maximum or minimum; tile the reduction loops to 1")
 	}
 	return nil
