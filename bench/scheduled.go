@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"time"
 
 	"nestling/agent"
 	"nestling/measure"
@@ -13,6 +14,10 @@ import (
 const (
 	// warmup runs come before the timed ones of every process.
 	warmup = 3
+	// A process that has timed for processBudget ends with the runs it has, and
+	// is killed at processLimit: unscheduled loops can take seconds a run.
+	processBudget = 20 * time.Second
+	processLimit  = 3 * time.Minute
 	// threadSlack is how many cores more than its threads a process may keep
 	// busy: clocks are coarse.
 	threadSlack = 0.3
@@ -72,7 +77,7 @@ func (s *Scheduled) session(ctx context.Context, c *Case, runs int) (*measure.Se
 	}
 	s.choices[c.Name] = choice
 	session, err := s.lab.Session(ctx, measure.Candidate{Program: c.Program, Schedule: choice.Schedule},
-		measure.Plan{Warmup: warmup, Samples: runs, Seed: s.seed})
+		measure.Plan{Warmup: warmup, Samples: runs, Seed: s.seed, Budget: processBudget, Limit: processLimit})
 	if err != nil {
 		return nil, err
 	}
