@@ -68,6 +68,7 @@ func (c Config) check() error {
 		{"discount", c.Discount > 0 && c.Discount <= 1, "above 0, at most 1"},
 		{"lambda", c.Lambda >= 0 && c.Lambda <= 1, "from 0 to 1"},
 		{"gradient_clip", c.GradientClip > 0, "above 0"},
+		{"entropy_coefficient", c.EntropyCoefficient > 0, "above 0, or the guard could not raise it"},
 		{"maximum_coefficient", c.MaximumCoefficient >= c.EntropyCoefficient, "at least entropy_coefficient"},
 		{"averaged_iterations", c.AveragedIterations >= 1, "1 or more"},
 	} {
@@ -287,18 +288,18 @@ func (e *episode) advantages(discount, lambda float64) {
 }
 
 // guardEntropy raises the weight of the entropy bonus while the policy's entropy
-// is below its floor, and lets it fall back when it is well above: a policy that
-// has become certain of everything never learns again.
+// is below its floor, and lets it fall back above: a policy that has become
+// certain of everything never learns again.
 func (t *trainer) guardEntropy(m *Metrics) {
 	floor := t.Config.EntropyFloor * t.state.FirstEntropy
 	m.Collapsing = m.Entropy < floor
-	switch c := &t.state.EntropyCoefficient; {
-	case m.Collapsing:
-		*c = min(*c*1.5, t.Config.MaximumCoefficient)
-	case m.Entropy > 1.5*floor:
-		*c = max(*c/1.1, t.Config.EntropyCoefficient)
+	c := &t.state.EntropyCoefficient
+	if m.Collapsing {
+		*c = min(*c*1.2, t.Config.MaximumCoefficient)
+	} else {
+		*c = max(*c/1.2, t.Config.EntropyCoefficient)
 	}
-	m.EntropyCoefficient = t.state.EntropyCoefficient
+	m.EntropyCoefficient = *c
 }
 
 // learn improves the policy on an iteration's steps, epoch by epoch, until it

@@ -226,7 +226,7 @@ func TestLearningBeatsTheRandomPolicy(t *testing.T) {
 			}
 			before, after, chance := meanReward(learned[:3]), meanReward(learned[len(learned)-3:]), meanReward(random)
 			t.Logf("first %.2f, last %.2f, random %.2f", before, after, chance)
-			if after < chance+0.7 || after < before+0.7 {
+			if after < chance+0.4 || after < before+0.4 {
 				t.Errorf("reward went from %.2f to %.2f; the random policy has %.2f", before, after, chance)
 			}
 		})
@@ -437,8 +437,8 @@ func TestCollapseGuardRaisesTheEntropyCoefficient(t *testing.T) {
 
 func TestTheEntropyBonusRevivesACollapsedPolicy(t *testing.T) {
 	var curve []Metrics
-	o := training(t, t.TempDir(), 30, &curve)
-	o.Config.EntropyFloor, o.Config.LearningRate = 0.8, 1e-2
+	o := training(t, t.TempDir(), 50, &curve)
+	o.Config.EntropyFloor, o.Config.MaximumCoefficient = 0.6, 1
 	train(t, o)
 	fell, rose := false, false
 	for _, m := range curve {
