@@ -13,8 +13,15 @@ type Options struct {
 	Threads int // that the code will use; 1 or more
 }
 
-// cleanup.mlir folds loops of one iteration away and brings slices of slices
-// together, so that what is vectorized reads its operands directly.
+// fold.mlir drops loops of one iteration, without which windows and strides are
+// none. It must not clean up as well, or copies would be taken for nothing and
+// left as a scalar memref.copy.
+//
+//go:embed fold.mlir
+var fold string
+
+// cleanup.mlir brings slices of slices together, so that vectors are read and
+// written directly and can stay in registers.
 //
 //go:embed cleanup.mlir
 var cleanup string
@@ -61,7 +68,6 @@ type writer struct {
 	text    strings.Builder
 	handles []string // of each operation, "" before it is needed
 	vectors []string // handles of operations to vectorize
-	copies  []string // those among them that are plain copies
 	loops   []string // handles of reduction loops, the inner before the outer
 	next    int      // number of the next handle
 }
@@ -104,10 +110,6 @@ func (w *writer) action(before *State, op int, a Action) {
 
 // vector notes an operation for vectorization.
 func (w *writer) vector(before *State, op int) {
-	if isCopy(&w.program.Ops[op]) {
-		w.copies = append(w.copies, w.handle(op))
-		return
-	}
 	if order := before.vectorOrder(op); order != nil {
 		w.interchange(op, order)
 	}
@@ -119,11 +121,6 @@ func (w *writer) interchange(op int, order []int) {
 	w.handles[op] = w.fresh()
 	w.line("%s = transform.structured.interchange %s iterator_interchange = [%s] : (%s) -> %s",
 		w.handles[op], from, join(order, ", "), anyOp, anyOp)
-}
-
-// isCopy reports whether an operation yields elements of its one tensor input.
-func isCopy(o *program.Op) bool {
-	return len(o.Body) == 0 && o.Yield == 0 && len(o.Operands) == 2 && len(o.Operands[0].Map.Coefficients) > 0
 }
 
 // tile makes serial loops, and remembers those over reductions: results that do
@@ -171,7 +168,7 @@ func (w *writer) tileFuse(before *State, op int, sizes []int) {
 
 // tensorSequence is the whole sequence: the actions, then what vectorizes.
 func (w *writer) tensorSequence() string {
-	if len(w.vectors)+len(w.copies) > 0 {
+	if len(w.vectors) > 0 {
 		w.vectorize()
 	}
 	return "transform.named_sequence @tensor_seq(%module: !transform.any_op {transform.readonly}) {\n" +
@@ -180,16 +177,13 @@ func (w *writer) tensorSequence() string {
 }
 
 // vectorize comes before common subexpressions are merged: two equal operations
-// must stay two while there are handles to both. Copies are vectorized before any
-// clean-up, which would take them for nothing and leave a scalar memref.copy.
+// must stay two while there are handles to both.
 func (w *writer) vectorize() {
-	for _, h := range w.copies {
-		w.line("transform.structured.vectorize %s : %s", h, anyOp)
-	}
-	w.text.WriteString(cleanup)
+	w.text.WriteString(fold)
 	for _, h := range w.vectors {
 		w.line("transform.structured.vectorize %s : %s", h, anyOp)
 	}
+	w.text.WriteString(cleanup)
 	w.text.WriteString(contract)
 	for _, loop := range w.loops {
 		w.line("transform.apply_licm to %s : %s", loop, anyOp)

@@ -10,12 +10,15 @@ transform.named_sequence @tensor_seq(%module: !transform.any_op {transform.reado
   %h12, %h13 = transform.structured.tile_using_for %h11 tile_sizes [1, 0] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
   transform.apply_patterns to %func {
     transform.apply_patterns.linalg.fold_unit_extent_dims_via_slices
+  } : !transform.any_op
+  transform.structured.vectorize %h9 : !transform.any_op
+  transform.structured.vectorize %h12 : !transform.any_op
+  transform.apply_patterns to %func {
+    transform.apply_patterns.linalg.fold_unit_extent_dims_via_slices
     transform.apply_patterns.linalg.tiling_canonicalization
     transform.apply_patterns.tensor.merge_consecutive_insert_extract_slice
     transform.apply_patterns.canonicalization
   } : !transform.any_op
-  transform.structured.vectorize %h9 : !transform.any_op
-  transform.structured.vectorize %h12 : !transform.any_op
   transform.apply_patterns to %func {
     transform.apply_patterns.vector.reduction_to_contract
     transform.apply_patterns.vector.transfer_permutation_patterns

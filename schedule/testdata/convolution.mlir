@@ -15,18 +15,21 @@ transform.named_sequence @tensor_seq(%module: !transform.any_op {transform.reado
   %h20, %h19 = transform.structured.tile_using_forall %h18 tile_sizes [1, 1, 1, 0] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
   %h21 = transform.structured.match attributes{nestling.op = "fill0"} in %module : (!transform.any_op) -> !transform.any_op
   %h22, %h23, %h24, %h25 = transform.structured.tile_using_for %h21 tile_sizes [1, 1, 1, 0] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op, !transform.any_op)
+  transform.apply_patterns to %func {
+    transform.apply_patterns.linalg.fold_unit_extent_dims_via_slices
+  } : !transform.any_op
+  transform.structured.vectorize %h3 : !transform.any_op
+  transform.structured.vectorize %h5 : !transform.any_op
+  transform.structured.vectorize %h17 : !transform.any_op
+  transform.structured.vectorize %h11 : !transform.any_op
   transform.structured.vectorize %h20 : !transform.any_op
+  transform.structured.vectorize %h22 : !transform.any_op
   transform.apply_patterns to %func {
     transform.apply_patterns.linalg.fold_unit_extent_dims_via_slices
     transform.apply_patterns.linalg.tiling_canonicalization
     transform.apply_patterns.tensor.merge_consecutive_insert_extract_slice
     transform.apply_patterns.canonicalization
   } : !transform.any_op
-  transform.structured.vectorize %h3 : !transform.any_op
-  transform.structured.vectorize %h5 : !transform.any_op
-  transform.structured.vectorize %h17 : !transform.any_op
-  transform.structured.vectorize %h11 : !transform.any_op
-  transform.structured.vectorize %h22 : !transform.any_op
   transform.apply_patterns to %func {
     transform.apply_patterns.vector.reduction_to_contract
     transform.apply_patterns.vector.transfer_permutation_patterns

@@ -10,12 +10,15 @@ transform.named_sequence @tensor_seq(%module: !transform.any_op {transform.reado
   %h10 = transform.structured.interchange %h8 iterator_interchange = [1, 0, 2] : (!transform.any_op) -> !transform.any_op
   transform.apply_patterns to %func {
     transform.apply_patterns.linalg.fold_unit_extent_dims_via_slices
+  } : !transform.any_op
+  transform.structured.vectorize %h10 : !transform.any_op
+  transform.structured.vectorize %h6 : !transform.any_op
+  transform.apply_patterns to %func {
+    transform.apply_patterns.linalg.fold_unit_extent_dims_via_slices
     transform.apply_patterns.linalg.tiling_canonicalization
     transform.apply_patterns.tensor.merge_consecutive_insert_extract_slice
     transform.apply_patterns.canonicalization
   } : !transform.any_op
-  transform.structured.vectorize %h10 : !transform.any_op
-  transform.structured.vectorize %h6 : !transform.any_op
   transform.apply_patterns to %func {
     transform.apply_patterns.vector.reduction_to_contract
     transform.apply_patterns.vector.transfer_permutation_patterns
