@@ -403,9 +403,9 @@ func TestLoadGivesThePolicyThatWasTrained(t *testing.T) {
 }
 
 func TestAdvantagesAreThoseOfTheFormula(t *testing.T) {
-	e := episode{feedback: env.Feedback{LogSpeedup: 2}, steps: []step{{value: 0.5}, {value: 1}, {value: -1}}}
+	e := episode{feedback: env.Feedback{LogSpeedup: 2 * math.Ln10}, steps: []step{{value: 0.5}, {value: 1}, {value: -1}}}
 	e.advantages(0.9, 0.5)
-	// δ = (0.9·1-0.5, 0.9·(-1)-1, 2-(-1)), A = δ + 0.45·A of the next step.
+	// The reward is 2, δ = (0.9·1-0.5, 0.9·(-1)-1, 2-(-1)), A = δ + 0.45·A of the next step.
 	want := []float64{0.4 + 0.45*(-1.9+0.45*3), -1.9 + 0.45*3, 3}
 	for i, s := range e.steps {
 		if math.Abs(s.advantage-want[i]) > 1e-12 || math.Abs(s.returned-want[i]-s.value) > 1e-12 {
