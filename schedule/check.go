@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -50,7 +51,7 @@ func (s *State) Legal(op int, k Kind) bool {
 // loop that k must leave whole. The choices of different loops are independent
 // of each other, except that at least one loop must be tiled.
 func (s *State) TileSizes(op, loop int, k Kind) []int {
-	if s.checkLoop(op, loop, k) != nil {
+	if s.checkKind(op, k) != nil || s.checkLoop(op, loop, k) != nil {
 		return nil
 	}
 	return divisors(s.ops[op].bounds[loop])
@@ -136,10 +137,18 @@ func (s *State) checkFuse(op int) error {
 	if slices.ContainsFunc(s.ops[op].actions, func(a Action) bool { return a.Kind.tiles() }) {
 		return fmt.Errorf("TF must be the first tiling; after %s the producers are out of reach", s.ops[op].actions[len(s.ops[op].actions)-1])
 	}
+	if isCopy(&s.program.Ops[op]) {
+		return errors.New("TF cannot fuse into a copy, whose tile would go through memory all the same; use TP")
+	}
 	if !slices.Contains(s.fusibleLoops(op), true) {
 		return fmt.Errorf("TF finds no producer to fuse: one whose result is read here alone, element by element; use TP")
 	}
 	return nil
+}
+
+// isCopy reports whether an operation yields elements of its one tensor input.
+func isCopy(o *program.Op) bool {
+	return len(o.Body) == 0 && o.Yield == 0 && len(o.Operands) == 2 && len(o.Operands[0].Map.Coefficients) > 0
 }
 
 func checkPermutation(order []int, loops int) error {

@@ -182,7 +182,7 @@ func (r rule) anchor() fusion {
 		identity[l] = l
 	}
 	self := fusion{op: r.op, loops: identity}
-	if isContraction(r.self()) {
+	if isContraction(r.self()) || isCopy(r.self()) {
 		return self
 	}
 	for _, f := range r.state.fusions(r.op, parallelLoops(r.self())) {

@@ -208,6 +208,7 @@ func TestTileSizes(t *testing.T) {
 		{5, 2, Tile, []int{1, 2, 4, 7, 14}},
 		{5, 2, TileFuse, []int{1, 2, 4, 7, 14}},
 		{5, 0, TileParallel, []int{1}},
+		{3, 0, Tile, nil}, // not its turn
 	} {
 		if diff := cmp.Diff(c.want, s.TileSizes(c.op, c.loop, c.kind)); diff != "" {
 			t.Errorf("%+v: %s", c, diff)
@@ -218,6 +219,18 @@ func TestTileSizes(t *testing.T) {
 		if sizes := matmul.TileSizes(1, 2, k); sizes != nil {
 			t.Errorf("%s tiles a reduction to %v", k, sizes)
 		}
+	}
+}
+
+// TestCopiesDoNotFuse: a copy is often into the middle of a padded image.
+func TestCopiesDoNotFuse(t *testing.T) {
+	var b builder
+	x := b.argument(16, 16)
+	r := b.relu("relu0", "i=16 j=16", "i,j", x)
+	p := b.done(b.op("copy0", program.Copy, "i=16 j=16", nil, use{r, "i,j"}, use{b.empty(16, 16), "i,j"}))
+	err := Check(p, parsed(t, "copy0: TF(1,0) V"))
+	if want := "copy0: TF cannot fuse into a copy, whose tile would go through memory all the same; use TP"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
 
