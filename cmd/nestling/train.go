@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -80,11 +81,14 @@ func (s *settings) readSetup(c *cobra.Command, f *trainFlags) error {
 	if err != nil {
 		return err
 	}
-	iterations := f.setup.Config.Iterations
+	given := f.setup
 	if f.setup, err = training.Read(run); err != nil {
 		return err
 	}
-	f.setup.Config.Iterations = iterations
+	f.setup.Config.Iterations = given.Config.Iterations
+	if c.Flags().Changed("data") {
+		f.setup.Data = given.Data
+	}
 	s.threads = f.setup.Threads
 	return nil
 }
@@ -162,6 +166,12 @@ func (s *settings) openTrainingRun(f trainFlags) (run *results.Run, err error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	// The run may be gone on with from another folder.
+	if f.setup.Data != "" {
+		if f.setup.Data, err = filepath.Abs(f.setup.Data); err != nil {
+			return nil, err
+		}
 	}
 	if err := f.setup.Save(run); err != nil {
 		return nil, err
