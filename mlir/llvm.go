@@ -10,6 +10,12 @@ static void nestlingInitializeTargets(void) {
   LLVMInitializeAllAsmPrinters();
   LLVMInitializeAllAsmParsers();
 }
+
+static void nestlingNoInline(LLVMContextRef context, LLVMValueRef function) {
+  unsigned kind = LLVMGetEnumAttributeKindForName("noinline", strlen("noinline"));
+  LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                          LLVMCreateEnumAttribute(context, kind, 0));
+}
 */
 import "C"
 
@@ -148,13 +154,18 @@ func (l *LLVMModule) Rename(function, to string) error {
 	return nil
 }
 
-// Internalize gives a function internal linkage, so that it can be inlined away.
-func (l *LLVMModule) Internalize(function string) {
+// Seclude makes a function private to the module and keeps it out of its
+// callers. Inlined, its arguments' promises not to overlap become metadata on
+// every access, on which LLVM's passes can spend minutes.
+func (l *LLVMModule) Seclude(function string) {
 	cname := C.CString(function)
 	defer C.free(unsafe.Pointer(cname))
-	if f := C.LLVMGetNamedFunction(l.raw, cname); f != nil {
-		C.LLVMSetLinkage(f, C.LLVMInternalLinkage)
+	f := C.LLVMGetNamedFunction(l.raw, cname)
+	if f == nil {
+		return
 	}
+	C.LLVMSetLinkage(f, C.LLVMInternalLinkage)
+	C.nestlingNoInline(l.context, f)
 }
 
 // Optimize runs LLVM's pass pipeline ("default<O3>") for the target.

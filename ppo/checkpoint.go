@@ -72,11 +72,7 @@ func load(dir string) (*Checkpoint, error) {
 	if c.Policy, err = policy.New(c.State.Model, c.State.Policy, newRand(0)); err != nil {
 		return nil, err
 	}
-	weights, err := nn.ReadSafetensors(filepath.Join(dir, results.PolicyFile))
-	if err != nil {
-		return nil, err
-	}
-	return c, weights.CopyTo(nn.Arrays(c.Policy.Parameters()))
+	return c, policy.Restore(c.Policy, dir)
 }
 
 // verify reports whether a file is, bit for bit, what training wrote.
@@ -215,7 +211,7 @@ func (t *trainer) save() error {
 
 func (t *trainer) writeFiles(dir string) error {
 	weights, moments := filepath.Join(dir, results.PolicyFile), filepath.Join(dir, results.OptimizerFile)
-	if err := nn.WriteSafetensors(weights, nn.Arrays(t.agent.Parameters()), map[string]string{"model": t.state.Model}); err != nil {
+	if err := policy.Save(t.agent, dir); err != nil {
 		return err
 	}
 	if err := t.adam.Save(moments); err != nil {

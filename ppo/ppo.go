@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"nestling/blas"
 	"nestling/env"
 	"nestling/nn"
 	"nestling/policy"
@@ -100,6 +101,9 @@ type TrainOptions struct {
 // the newest. An iteration that ctx cuts short leaves nothing behind but what
 // the evaluator remembers; it is done again by the next Train, exactly.
 func Train(ctx context.Context, o TrainOptions) error {
+	// Products on several threads sum in an order of their own each time: the
+	// same seed would not give the same bits.
+	blas.SetThreads(1)
 	t, err := newTrainer(o)
 	if err != nil {
 		return err

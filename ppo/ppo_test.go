@@ -350,7 +350,7 @@ func TestBrokenCheckpointsAreRefused(t *testing.T) {
 		}, `no model "mamba"`},
 		{"other sizes", results.StateFile, func(b []byte) []byte {
 			return []byte(strings.Replace(string(b), `"trunk": 24`, `"trunk": 48`, 1))
-		}, "has shape"},
+		}, "of another architecture"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var curve []Metrics

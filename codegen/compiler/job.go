@@ -18,9 +18,12 @@ const (
 		"canonicalize,cse," +
 		"buffer-results-to-out-params{hoist-static-allocs=1 modify-public-functions=1}," +
 		"canonicalize,cse)"
-	serialPipeline   = "builtin.module(func.func(scf-forall-to-for,convert-linalg-to-loops),canonicalize,cse,func.func(buffer-hoisting,promote-buffers-to-stack{max-alloc-size-in-bytes=65536}))"
-	parallelPipeline = "builtin.module(func.func(scf-forall-to-parallel,convert-linalg-to-loops),canonicalize,cse,func.func(promote-buffers-to-stack{max-alloc-size-in-bytes=65536}))"
-	deallocPipeline  = "builtin.module(buffer-deallocation-pipeline)"
+	// Buffers leave the loops they serve, up to the iteration of a parallel one:
+	// an allocation that stays inside would be made again every time round.
+	serialPipeline   = "builtin.module(func.func(scf-forall-to-for,convert-linalg-to-loops),canonicalize,cse,func.func(buffer-hoisting,buffer-loop-hoisting))"
+	parallelPipeline = "builtin.module(func.func(scf-forall-to-parallel,convert-linalg-to-loops),canonicalize,cse,func.func(buffer-loop-hoisting))"
+	// What a thread needs for itself goes to its stack if it is small.
+	deallocPipeline = "builtin.module(func.func(promote-buffers-to-stack{max-alloc-size-in-bytes=65536}),buffer-deallocation-pipeline)"
 
 	lowerVectors   = "func.func(lower-vector-multi-reduction),canonicalize,cse,convert-vector-to-scf{full-unroll=1},"
 	lowerOpenMP    = "convert-scf-to-openmp,canonicalize,cse,"
@@ -149,7 +152,7 @@ func (j *job) optimize() (err error) {
 	if err := j.llvm.Link(j.signature.entryPoints(j.result.WorkspaceBytes)); err != nil {
 		return err
 	}
-	j.llvm.Internalize(kernel)
+	j.llvm.Seclude(kernel)
 	return j.llvm.Optimize(j.target, "default<O3>")
 }
 
