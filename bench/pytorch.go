@@ -89,6 +89,6 @@ func (p *PyTorch) Close() error {
 
 // Describe adds versions and the time of work done ahead.
 func (p *PyTorch) Describe(c *Case, e *results.Entry) {
-	e.Versions.Torch = p.info.Torch
+	e.Versions.Torch, e.Versions.Python, e.Versions.BLAS = p.info.Torch, p.info.Python, p.info.BLAS
 	e.PrepareMS = p.prepare[c.Name].Seconds() * 1e3
 }

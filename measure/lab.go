@@ -242,12 +242,16 @@ func (l *Lab) staff(ctx context.Context, s *slot) error {
 	return nil
 }
 
+// LLVM is the version of LLVM that the compilers have, "" before there was one.
+func (l *Lab) LLVM() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.llvm
+}
+
 // askLLVMVersion learns LLVM's version from a compiler, once.
 func (l *Lab) askLLVMVersion(ctx context.Context) error {
-	l.mu.Lock()
-	known := l.llvm != ""
-	l.mu.Unlock()
-	if known {
+	if l.LLVM() != "" {
 		return nil
 	}
 	s, err := l.take(ctx)

@@ -104,6 +104,7 @@ func time(ctx context.Context, lab *measure.Lab, name string, c measure.Candidat
 	e.PeakGFLOPS = stats.Median(peaks)
 	e.PeakShare = e.GFLOPS / e.PeakGFLOPS
 	e.MaxError, e.PrepareMS = last.MaxError, last.PrepareNanoseconds/1e6
+	e.Versions.LLVM = lab.LLVM()
 	return e, nil
 }
 

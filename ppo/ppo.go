@@ -113,12 +113,13 @@ func Train(ctx context.Context, o TrainOptions) error {
 
 func (t *trainer) run(ctx context.Context) error {
 	for !t.finished() && ctx.Err() == nil {
+		number := t.state.Iteration + 1
 		err := t.iterate(ctx)
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("iteration %d: %w", t.state.Iteration+1, err)
+			return fmt.Errorf("iteration %d: %w", number, err)
 		}
 	}
 	return nil

@@ -60,7 +60,7 @@ func (s *settings) random(ctx context.Context, run *results.Run, iterations int)
 		return nil, err
 	}
 	s.threads = setup.Threads
-	lab, err := s.openLab()
+	lab, err := s.openTrainingLab()
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -112,11 +113,21 @@ func (s *settings) printFiles(paths ...string) error {
 }
 
 // openLab starts the laboratory with the command's settings.
-func (s *settings) openLab() (*measure.Lab, error) {
-	return measure.Open(measure.Options{
+func (s *settings) openLab() (*measure.Lab, error) { return measure.Open(s.labOptions()) }
+
+// openTrainingLab starts one that gives up early on what takes long to compile:
+// among thousands of candidates it is not worth the wait.
+func (s *settings) openTrainingLab() (*measure.Lab, error) {
+	o := s.labOptions()
+	o.CompileLimit = 5 * time.Second
+	return measure.Open(o)
+}
+
+func (s *settings) labOptions() measure.Options {
+	return measure.Options{
 		Threads:    s.threads,
 		Tolerance:  s.tolerance,
 		Database:   s.results + "/tuning",
 		FailureDir: s.results + "/failures",
-	})
+	}
 }

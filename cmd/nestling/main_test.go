@@ -76,10 +76,14 @@ func parameters(t *testing.T, dir string) testscript.Params {
 // setup prepares a script's folder and environment.
 func setup(e *testscript.Env, data string) error {
 	e.Setenv("PATH", built+":"+e.Getenv("PATH"))
+	e.Setenv("BUILT", built)
 	e.Setenv("DATA", data)
-	e.Setenv("TORCH", "/usr/bin/python3")
 	e.Setenv("THREADS", strconv.Itoa(min(2, runtime.NumCPU())))
 	e.Setenv("FMA", fusedMultiplyAdd())
+	// The scripts of the guide, as in the project's own folder.
+	if err := os.CopyFS(filepath.Join(e.WorkDir, "evaluation"), os.DirFS("../../evaluation")); err != nil {
+		return err
+	}
 	// Another user works in the folder, and makes temporary files.
 	if err := os.Chmod(filepath.Dir(e.WorkDir), 0o755); err != nil {
 		return err

@@ -124,7 +124,7 @@ func (s *settings) train(ctx context.Context, f trainFlags) (run *results.Run, e
 	if err := policy.Available(f.setup.Model); err != nil {
 		return nil, err
 	}
-	lab, err := s.openLab()
+	lab, err := s.openTrainingLab()
 	if err != nil {
 		return nil, err
 	}
