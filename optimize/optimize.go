@@ -35,6 +35,8 @@ type Report struct {
 	Schedule       string          `json:"schedule"`
 	PreparedBytes  int64           `json:"prepared_bytes"`
 	WorkspaceBytes int64           `json:"workspace_bytes"`
+	// Libraries that the object file needs, as a linker is told them.
+	Libraries []string `json:"libraries"`
 	// Files written, by what they are.
 	Files map[string]string `json:"files"`
 }
@@ -137,6 +139,10 @@ func export(ctx context.Context, lab *measure.Lab, p *program.Program, s schedul
 	code, err := lab.Compile(ctx, codegen.Request{Module: p.Module, Script: script, Target: options.Target, Threads: options.Threads})
 	if err != nil {
 		return err
+	}
+	r.Libraries = []string{"-lm"}
+	if options.Threads > 1 {
+		r.Libraries = append(r.Libraries, "-lomp")
 	}
 	r.PreparedBytes, r.WorkspaceBytes, r.Files = code.PreparedBytes, code.WorkspaceBytes, map[string]string{}
 	var problems error

@@ -20,5 +20,6 @@ func (r *Report) WriteText(w io.Writer, colour bool) error {
 			return err
 		}
 	}
-	return nil
+	_, err := fmt.Fprintf(w, "%-9s %s\n", "link with", strings.Join(r.Libraries, " "))
+	return err
 }

@@ -86,6 +86,9 @@ func (s *settings) readSetup(c *cobra.Command, f *trainFlags) error {
 		return err
 	}
 	f.setup.Config.Iterations = given.Config.Iterations
+	if !c.Flags().Changed("results") {
+		s.results = filepath.Join(run.Dir, "..", "..") // where its measurements are remembered
+	}
 	if c.Flags().Changed("data") {
 		f.setup.Data = given.Data
 	}
