@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"nestling/agent"
@@ -60,8 +59,8 @@ func (s *Scheduled) Turn(ctx context.Context, c *Case, runs int) (Turn, error) {
 	if err != nil {
 		return Turn{}, err
 	}
-	if o.Status != measure.OK {
-		return Turn{}, errors.New(string(o.Status) + ": " + o.Error)
+	if err := o.Err(); err != nil {
+		return Turn{}, err
 	}
 	s.outcomes[c.Name] = o
 	return Turn{Nanoseconds: o.Samples, Outputs: session.Outputs(), PeakGFLOPS: stats.Median(o.Probe)}, nil

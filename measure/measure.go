@@ -7,6 +7,7 @@
 package measure
 
 import (
+	"fmt"
 	"time"
 
 	"nestling/codegen"
@@ -58,6 +59,18 @@ type Outcome struct {
 	CompileMilliseconds float64
 	BusyThreads         float64 // CPU time over wall time of the kernel alone
 	Cached              bool    // remembered by the tuning database, not measured now
+}
+
+// Err is why there is no measurement, and where to find what repeats that; nil if
+// there is one.
+func (o Outcome) Err() error {
+	switch {
+	case o.Status == OK:
+		return nil
+	case o.Reproducer == "":
+		return fmt.Errorf("%s: %s", o.Status, o.Error)
+	}
+	return fmt.Errorf("%s: %s; %s holds what repeats it", o.Status, o.Error, o.Reproducer)
 }
 
 // failed is an outcome without a measurement.

@@ -91,8 +91,8 @@ func time(ctx context.Context, lab *measure.Lab, name string, c measure.Candidat
 	var samples [][]float64
 	var peaks []float64
 	for _, o := range outcomes {
-		if o.Status != measure.OK {
-			e := results.NewFailure(name, c.Program.Name, fmt.Errorf("%s: %s", o.Status, o.Error))
+		if err := o.Err(); err != nil {
+			e := results.NewFailure(name, c.Program.Name, err)
 			e.Schedule = c.Schedule.String()
 			return e, nil
 		}
