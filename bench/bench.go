@@ -58,7 +58,7 @@ type Method interface {
 	// Turn runs a benchmark in the round's process. Its error fails the method
 	// on this benchmark.
 	Turn(ctx context.Context, c *Case, runs int) (Turn, error)
-	// Close ends the round.
+	// Close ends the round, also one that Open did not begin.
 	Close() error
 	// Describe adds what the method knows of its result.
 	Describe(c *Case, e *results.Entry)
@@ -129,10 +129,12 @@ func (c *contest) round(ctx context.Context) (err error) {
 		if c.finished(m) {
 			continue
 		}
-		if problem := m.Open(ctx); problem != nil {
-			for _, r := range c.rows[m.Name()] {
-				r.err = problem
-			}
+		problem := m.Open(ctx)
+		if ctx.Err() != nil {
+			return errors.Join(ctx.Err(), m.Close())
+		}
+		if problem != nil {
+			c.fail(m, problem)
 			continue
 		}
 		defer func() { err = errors.Join(err, m.Close()) }()
@@ -148,6 +150,15 @@ func (c *contest) round(ctx context.Context) (err error) {
 		}
 	}
 	return ctx.Err()
+}
+
+// fail ends a method on all benchmarks on which it has turns left.
+func (c *contest) fail(m Method, problem error) {
+	for _, r := range c.rows[m.Name()] {
+		if !c.over(r) {
+			r.err = problem
+		}
+	}
 }
 
 // finished tells a method with no turn left to take.
