@@ -1,0 +1,109 @@
+package figures
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"nestling/ppo"
+	"nestling/results"
+)
+
+const benchmarks = `goos: linux
+pkg: nestling/codegen/compiler
+BenchmarkMatmulCandidate-2 	      20	  30000000 ns/op
+BenchmarkMatmulCandidate-2 	      20	  40000000 ns/op
+BenchmarkMatmulCandidate-2 	      20	  90000000 ns/op
+PASS
+pkg: nestling/policy
+BenchmarkLSTMStep 	      20	  50000000 ns/op
+BenchmarkOther 	      20	  1 ns/op
+`
+
+// measured is a run with a log and results of one benchmark.
+func measured(t *testing.T) *results.Run {
+	t.Helper()
+	run, err := results.NewRun(t.TempDir(), "lstm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := results.OpenLog(filepath.Join(run.Logs(), ppo.LogFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 4 {
+		m := ppo.Metrics{Iteration: i + 1, Elapsed: float64(10 * (i + 1)), Seconds: 10, Episodes: 32, New: 30, Failed: 2, NetworkShare: 0.25, Speedup: 0.5 + float64(i), Entropy: 3 - float64(i)}
+		if err := log.Append(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range results.Methods[:3] {
+		file := results.File{"matmul_small": results.NewEntry(m.Name, "matmul_small", [][]float64{{1, 1.5}, {2, 2.5}})}
+		if err := results.Write(filepath.Join(run.Benchmarks(), m.File), file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return run
+}
+
+func TestPage(t *testing.T) {
+	dir := t.TempDir()
+	input := filepath.Join(dir, "bench.txt")
+	if err := os.WriteFile(input, []byte(benchmarks), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	speeds, err := ReadSpeeds(input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "results.md")
+	if err := Write(path, speeds, measured(t), "images/learning.png"); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"Machine: ",
+		"from text to object code, warm | 40.0 ms | ≤ 60 ms |",
+		"batch 64 | 50.0 ms | ≤ 60 ms |",
+		"| training time | 40 s, 4 iterations |",
+		"(goal ≥ 8) | 3.0 |",
+		"| schedules | 128, of which 8 failed |",
+		"share of the time | 25 % |",
+		"geometric mean | 0.50 in the first iteration, 3.50 in the last |",
+		"| entropy | 3.00 in the first iteration, 0.00 in the last |",
+		"(images/learning.png)",
+		"matmul_small",
+	} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page lacks %q:\n%s", want, page)
+		}
+	}
+}
+
+func TestNothingMeasured(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := ReadSpeeds(filepath.Join(dir, "none.txt")); err == nil || !strings.Contains(err.Error(), "go test -bench") {
+		t.Errorf("no file: %v", err)
+	}
+	empty := filepath.Join(dir, "empty.txt")
+	if err := os.WriteFile(empty, []byte("PASS\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadSpeeds(empty); err == nil || !strings.Contains(err.Error(), "make bench") {
+		t.Errorf("no benchmarks: %v", err)
+	}
+	run := measured(t)
+	if err := os.Truncate(filepath.Join(run.Logs(), ppo.LogFile), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(filepath.Join(dir, "results.md"), nil, run, ""); err == nil || !strings.Contains(err.Error(), "no iteration") {
+		t.Errorf("a training without an iteration: %v", err)
+	}
+}

@@ -1,0 +1,70 @@
+package training
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nestling/ppo"
+	"nestling/results"
+)
+
+func TestSetupIsKept(t *testing.T) {
+	run, err := results.NewRun(t.TempDir(), "lstm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(run); err == nil || !strings.Contains(err.Error(), "nestling train") {
+		t.Errorf("a run without a setup: %v", err)
+	}
+	want := Setup{Model: "lstm", Programs: 7, Data: "/programs", Threads: 2, Config: ppo.Defaults()}
+	want.Config.Seed = 1<<64 - 1
+	if err := want.Save(run); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	path := filepath.Join(run.Dir, setupFile)
+	if err := os.Truncate(path, 20); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(run); err == nil || !strings.HasPrefix(err.Error(), path+": not the settings of a training: ") {
+		t.Errorf("a setup cut short: %v", err)
+	}
+}
+
+// The same seed means the same programs, another seed others.
+func TestSources(t *testing.T) {
+	modules := func(seed uint64) string {
+		s := Setup{Programs: 3, Config: ppo.Config{Seed: seed}}
+		sources, err := s.Sources()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(sources) != 3 {
+			t.Errorf("%d programs, want 3", len(sources))
+		}
+		var all strings.Builder
+		for _, source := range sources {
+			all.WriteString(source.Module)
+		}
+		return all.String()
+	}
+	if modules(1) != modules(1) {
+		t.Error("the same seed gave other programs")
+	}
+	if modules(1) == modules(2) {
+		t.Error("another seed gave the same programs")
+	}
+	if _, err := (Setup{Data: filepath.Join(t.TempDir(), "none")}).Sources(); err == nil {
+		t.Error("a folder that is not there was read")
+	}
+}
