@@ -26,7 +26,8 @@ import (
 type Config struct {
 	Seed               uint64  `json:"seed"`                // of weights, programs, actions and minibatches
 	Iterations         int     `json:"iterations"`          // ends after so many; 0: no limit
-	Programs           int     `json:"programs"`            // episodes of an iteration, each on a program drawn at random
+	Programs           int     `json:"programs"`            // drawn at random for an iteration
+	Repeats            int     `json:"repeats"`             // episodes on each of them; a reward counts by what it is above the others'
 	LearningRate       float64 `json:"learning_rate"`       // of Adam
 	Epochs             int     `json:"epochs"`              // passes over the steps of an iteration, at most
 	Minibatch          int     `json:"minibatch"`           // steps of an update
@@ -46,7 +47,7 @@ type Config struct {
 // Defaults are the settings that `nestling train` starts from.
 func Defaults() Config {
 	return Config{
-		Seed: 1, Programs: 32, LearningRate: 1e-3, Epochs: 4, Minibatch: 64,
+		Seed: 1, Programs: 8, Repeats: 4, LearningRate: 1e-3, Epochs: 4, Minibatch: 64,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
 		TargetKL: 0.03, GradientClip: 0.5,
 		EntropyCoefficient: 0.03, MaximumCoefficient: 0.3, EntropyFloor: 0.15,
@@ -62,6 +63,7 @@ func (c Config) check() error {
 		want string
 	}{
 		{"programs", c.Programs >= 1, "1 or more"},
+		{"repeats", c.Repeats >= 1, "1 or more"},
 		{"learning_rate", c.LearningRate > 0 && c.LearningRate < 1, "between 0 and 1"},
 		{"epochs", c.Epochs >= 1, "1 or more"},
 		{"minibatch", c.Minibatch >= 2, "2 or more"},
@@ -217,20 +219,25 @@ type episode struct {
 	task     env.Task
 	steps    []step
 	feedback env.Feedback
+	others   float64 // mean reward of the other episodes on the same program
 }
 
 // play schedules a batch of programs with the policy, all in lock-step.
 func (t *trainer) play() ([]*episode, error) {
-	programs := draw(t.Programs, t.Config.Programs, t.rng)
+	programs := draw(t.Programs, t.Config, t.rng)
 	return rollout(programs, t.Machine, func(obs []env.Observation) []policy.Decision {
 		return t.agent.Act(obs, t.rng, false)
 	})
 }
 
-func draw(programs []*program.Program, n int, rng *rand.Rand) []*program.Program {
-	out := make([]*program.Program, n)
-	for i := range out {
-		out[i] = programs[rng.IntN(len(programs))]
+// draw picks the programs of an iteration, each as often as it is repeated.
+func draw(programs []*program.Program, c Config, rng *rand.Rand) []*program.Program {
+	var out []*program.Program
+	for range c.Programs {
+		p := programs[rng.IntN(len(programs))]
+		for range c.Repeats {
+			out = append(out, p)
+		}
 	}
 	return out
 }
@@ -280,10 +287,31 @@ func judge(ctx context.Context, evaluator env.Evaluator, episodes []*episode) er
 // the default schedule it would be compared with cannot be measured.
 func (e *episode) judged() bool { return e.feedback.Failed || e.feedback.Measured() }
 
+// centre gives every episode the mean reward of the other episodes on its
+// program, to be held against: how fast a program can become differs far more
+// between programs than between schedules, and the value has to learn only what
+// is left (leave-one-out baseline: Kool et al. 2019, "Buy 4 REINFORCE samples,
+// get a baseline for free!").
+func centre(episodes []*episode) {
+	sums, counts := map[string]float64{}, map[string]int{}
+	for _, e := range episodes {
+		if e.judged() {
+			sums[e.task.Program.Hash] += e.feedback.Reward()
+			counts[e.task.Program.Hash]++
+		}
+	}
+	for _, e := range episodes {
+		hash := e.task.Program.Hash
+		if e.judged() && counts[hash] > 1 {
+			e.others = (sums[hash] - e.feedback.Reward()) / float64(counts[hash]-1)
+		}
+	}
+}
+
 // advantages spreads the reward of the last step over all steps: generalized
 // advantage estimation (Schulman et al. 2016, arXiv:1506.02438, equation 16).
 func (e *episode) advantages(discount, lambda float64) {
-	reward, next, advantage := e.feedback.Reward(), 0.0, 0.0
+	reward, next, advantage := e.feedback.Reward()-e.others, 0.0, 0.0
 	for i := len(e.steps) - 1; i >= 0; i-- {
 		s := &e.steps[i]
 		advantage = reward + discount*next - s.value + discount*lambda*advantage
@@ -310,6 +338,7 @@ func (t *trainer) guardEntropy(m *Metrics) {
 // learn improves the policy on an iteration's steps, epoch by epoch, until it
 // has moved far enough.
 func (t *trainer) learn(episodes []*episode, m *Metrics) error {
+	centre(episodes)
 	var steps []*step
 	for _, e := range episodes {
 		if !e.judged() {

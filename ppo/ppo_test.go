@@ -149,7 +149,7 @@ func training(t testing.TB, root string, iterations int, curve *[]Metrics) Train
 
 func small(run *results.Run, evaluator env.Evaluator, iterations int, report func(Metrics) error) TrainOptions {
 	c := Defaults()
-	c.Iterations, c.Programs, c.Minibatch, c.LearningRate = iterations, 16, 32, 3e-3
+	c.Iterations, c.Programs, c.Repeats, c.Minibatch, c.LearningRate = iterations, 4, 4, 32, 3e-3
 	return TrainOptions{
 		Config: c, Model: "lstm", Policy: policy.Config{Embedding: 24, Encoder: 24, Trunk: 24, Layers: 2},
 		Programs: programs(), Machine: machine, Evaluator: evaluator, Run: run, Report: report,
@@ -215,7 +215,7 @@ func TestLearningBeatsTheRandomPolicy(t *testing.T) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			var learned, random []Metrics
 			o := training(t, t.TempDir(), 40, &learned)
-			o.Config.Seed, o.Config.Programs, o.Config.Minibatch = seed, 32, 64
+			o.Config.Seed, o.Config.Programs, o.Config.Repeats, o.Config.Minibatch = seed, 8, 4, 64
 			train(t, o)
 			o.Report = func(m Metrics) error {
 				random = append(random, m)

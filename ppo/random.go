@@ -17,7 +17,7 @@ func Random(ctx context.Context, o TrainOptions) error {
 	}
 	rng := rand.New(rand.NewPCG(o.Config.Seed, 2))
 	for i := range o.Config.Iterations {
-		episodes, err := rollout(draw(o.Programs, o.Config.Programs, rng), o.Machine, func(obs []env.Observation) []policy.Decision {
+		episodes, err := rollout(draw(o.Programs, o.Config, rng), o.Machine, func(obs []env.Observation) []policy.Decision {
 			out := make([]policy.Decision, len(obs))
 			for j := range obs {
 				out[j].Action = obs[j].Mask.Draw(rng)
