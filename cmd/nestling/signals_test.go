@@ -30,6 +30,7 @@ func begin(t *testing.T, checkpoint string) *started {
 	b.Cmd = exec.Command(filepath.Join(built, "nestling"), "train", "--time", "0", "--threads", "1",
 		"--data", "testdata/programs", "--config", "testdata/quick.json", "--results", root)
 	b.Stderr = &b.stderr
+	b.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // as a shell does
 	if err := b.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -58,10 +59,11 @@ func (b *started) goOn(t *testing.T, n int) {
 }
 
 // Ctrl-C ends a training with the exit code of an interruption. The iteration
-// under way is lost, nothing else.
+// under way is lost, nothing else. A terminal sends it to all of the command's
+// processes.
 func TestInterrupt(t *testing.T) {
 	b := begin(t, "checkpoint_000001")
-	if err := b.Process.Signal(os.Interrupt); err != nil {
+	if err := syscall.Kill(-b.Process.Pid, syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
 	var exit *exec.ExitError
@@ -73,6 +75,10 @@ func TestInterrupt(t *testing.T) {
 	}
 	if err := checkIterations(b.run, completed(t, b.run)); err != nil {
 		t.Error(err)
+	}
+	failures, err := os.ReadDir(filepath.Join(b.run.Dir, "..", "..", "failures"))
+	if err != nil || len(failures) > 0 {
+		t.Errorf("candidates are blamed for the interruption: %v, %v", failures, err)
 	}
 }
 
