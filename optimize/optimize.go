@@ -4,7 +4,6 @@ package optimize
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -145,7 +144,6 @@ func export(ctx context.Context, lab *measure.Lab, p *program.Program, s schedul
 		r.Libraries = append(r.Libraries, "-lomp")
 	}
 	r.PreparedBytes, r.WorkspaceBytes, r.Files = code.PreparedBytes, code.WorkspaceBytes, map[string]string{}
-	var problems error
 	for _, f := range []struct {
 		what, name string
 		content    []byte
@@ -157,8 +155,10 @@ func export(ctx context.Context, lab *measure.Lab, p *program.Program, s schedul
 		{"header", p.Name + ".h", []byte(code.Header)},
 	} {
 		r.Files[f.what] = filepath.Join(dir, f.name)
-		problems = errors.Join(problems, results.WriteFile(r.Files[f.what], f.content))
+		if err := results.WriteFile(r.Files[f.what], f.content); err != nil {
+			return err
+		}
 	}
 	r.Files["report"] = filepath.Join(dir, "report.json")
-	return errors.Join(problems, results.WriteJSON(r.Files["report"], r))
+	return results.WriteJSON(r.Files["report"], r)
 }

@@ -41,7 +41,7 @@ func (s Setup) Save(run *results.Run) error {
 
 // Read returns the setup that a run was started with.
 func Read(run *results.Run) (Setup, error) {
-	var s Setup
+	s := Setup{Config: ppo.Defaults()} // for settings that an older version did not have
 	path := filepath.Join(run.Dir, setupFile)
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

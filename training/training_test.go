@@ -33,6 +33,14 @@ func TestSetupIsKept(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	path := filepath.Join(run.Dir, setupFile)
+	if err := os.WriteFile(path, []byte(`{"model": "lstm", "config": {"programs": 3}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	want = Setup{Model: "lstm", Config: ppo.Defaults()}
+	want.Config.Programs = 3
+	if got, err = Read(run); err != nil || !cmp.Equal(want, got) {
+		t.Errorf("settings that an older version did not have: %+v, %v; want the defaults", got, err)
+	}
 	if err := os.Truncate(path, 20); err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ program is a module of linalg operations on tensors, or a benchmark by name; wit
 		Example: `  nestling apply matmul_small --schedule my.sched
   nestling apply model.mlir --schedule my.sched --print-ir
   nestling apply model.mlir --schedule my.sched --asm --target-cpu skylake`,
-		Args: cobra.ExactArgs(1),
+		Args: oneProgram,
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			lab, err := measure.Open(measure.Options{Threads: s.threads, Tolerance: s.tolerance, FailureDir: s.results + "/failures"})
 			if err != nil {

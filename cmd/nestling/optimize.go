@@ -25,7 +25,7 @@ script, object file and C header.`,
 		Example: `  nestling optimize model.mlir
   nestling optimize model.mlir --trials 64 --out build/model
   nestling optimize matmul_small --run results/lstm/run_0 --threads 1`,
-		Args: cobra.ExactArgs(1),
+		Args: oneProgram,
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			if err := atLeastOne("trials", o.Trials); err != nil {
 				return err

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"slices"
+
+	"github.com/spf13/cobra"
 
 	"nestling/agent"
 	"nestling/measure"
@@ -11,6 +14,14 @@ import (
 	"nestling/results"
 	"nestling/suite"
 )
+
+// oneProgram checks the arguments of a command that works on one program.
+func oneProgram(c *cobra.Command, args []string) error {
+	if len(args) == 1 && args[0] != "" {
+		return nil
+	}
+	return fmt.Errorf("%d programs given, not one: nestling %s", len(args), c.Use)
+}
 
 // readProgram analyses a file of MLIR, or one of the nine benchmarks by name.
 func readProgram(ctx context.Context, lab *measure.Lab, source string) (*program.Program, error) {

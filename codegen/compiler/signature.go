@@ -3,6 +3,7 @@ package compiler
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"nestling/mlir"
@@ -33,11 +34,17 @@ type signature struct {
 	results   []tensor
 }
 
+// identifier is a name in C that may begin another.
+var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
 // readSignature reads the interface of a function on ranked static f32 tensors.
 func readSignature(f mlir.Operation) (signature, error) {
 	name, _ := f.Attribute("sym_name")
 	symbol, _ := name.Text()
 	s := signature{symbol: symbol}
+	if !identifier.MatchString(symbol) {
+		return s, fmt.Errorf("%s: func.func @%q: the functions of the object file are named after it, so it must be a name in C: letters, digits and _", f.Location(), symbol)
+	}
 	a, ok := f.Attribute("function_type")
 	if !ok {
 		return s, fmt.Errorf("%s: function @%s has no type", f.Location(), symbol)
