@@ -15,70 +15,39 @@ import (
 	"nestling/results"
 )
 
-// started is a training under way, in a folder of its own.
+// started is a training under way.
 type started struct {
 	*exec.Cmd
 	stderr bytes.Buffer
-	run    *results.Run
 }
 
-// begin starts a training without end and returns when an iteration is complete.
-func begin(t *testing.T, checkpoint string) *started {
+// start starts a training with the given arguments, as a shell does.
+func start(t *testing.T, args ...string) *started {
 	t.Helper()
+	s := &started{Cmd: exec.Command(filepath.Join(built, "nestling"), append([]string{"train"}, args...)...)}
+	s.Stderr = &s.stderr
+	s.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Process.Kill() })
+	return s
+}
+
+// endless are the arguments of a training without end, and its run to be.
+func endless(t *testing.T) ([]string, *results.Run) {
 	root := t.TempDir()
-	b := &started{run: &results.Run{Dir: filepath.Join(root, "lstm", "run_0"), Model: "lstm"}}
-	b.Cmd = exec.Command(filepath.Join(built, "nestling"), "train", "--time", "0", "--threads", "1",
-		"--data", "testdata/programs", "--config", "testdata/quick.json", "--results", root)
-	b.Stderr = &b.stderr
-	b.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // as a shell does
-	if err := b.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = b.Process.Kill() })
-	path := filepath.Join(b.run.Models(), checkpoint)
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		if _, err := os.Stat(path); err == nil {
-			return b
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("no %s after two minutes; the training says:\n%s", checkpoint, b.stderr.String())
-		}
-	}
+	args := []string{"--time", "0", "--threads", "1", "--data", "testdata/programs", "--config", "testdata/quick.json", "--results", root}
+	return args, &results.Run{Dir: filepath.Join(root, "lstm", "run_0"), Model: "lstm"}
 }
 
-// goOn takes the training up until it has n iterations, and checks its log.
-func (b *started) goOn(t *testing.T, n int) {
+// await returns when the run has a complete iteration after another.
+func (s *started) await(t *testing.T, run *results.Run, after int) {
 	t.Helper()
-	resume := exec.Command(filepath.Join(built, "nestling"), "train", "--resume", b.run.Dir, "--iterations", strconv.Itoa(n))
-	if text, err := resume.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	if err := checkIterations(b.run, n); err != nil {
-		t.Error(err)
-	}
-}
-
-// Ctrl-C ends a training with the exit code of an interruption. The iteration
-// under way is lost, nothing else. A terminal sends it to all of the command's
-// processes.
-func TestInterrupt(t *testing.T) {
-	b := begin(t, "checkpoint_000001")
-	if err := syscall.Kill(-b.Process.Pid, syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
-	var exit *exec.ExitError
-	if err := b.Wait(); !errors.As(err, &exit) || exit.ExitCode() != interrupted {
-		t.Errorf("ended with %v, want exit code %d; it says:\n%s", err, interrupted, b.stderr.String())
-	}
-	if want := "`nestling train --resume " + b.run.Dir + "` goes on"; !strings.Contains(b.stderr.String(), want) {
-		t.Errorf("it says\n%s\nwant %s", b.stderr.String(), want)
-	}
-	if err := checkIterations(b.run, completed(t, b.run)); err != nil {
-		t.Error(err)
-	}
-	failures, err := os.ReadDir(filepath.Join(b.run.Dir, "..", "..", "failures"))
-	if err != nil || len(failures) > 0 {
-		t.Errorf("candidates are blamed for the interruption: %v, %v", failures, err)
+	for deadline := time.Now().Add(2 * time.Minute); completed(t, run) <= after; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no iteration after %d in two minutes", after)
+		}
 	}
 }
 
@@ -86,6 +55,9 @@ func TestInterrupt(t *testing.T) {
 func completed(t *testing.T, run *results.Run) int {
 	t.Helper()
 	checkpoint, err := run.LatestCheckpoint()
+	if errors.Is(err, results.ErrNoModel) {
+		return 0
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,15 +68,56 @@ func completed(t *testing.T, run *results.Run) int {
 	return n
 }
 
-// A kill may come at any moment.
-func TestKill(t *testing.T) {
-	b := begin(t, "checkpoint_000002")
-	if err := b.Process.Kill(); err != nil {
+// Ctrl-C ends a training with the exit code of an interruption. The iteration
+// under way is lost, nothing else. A terminal sends it to all of the command's
+// processes.
+func TestInterrupt(t *testing.T) {
+	args, run := endless(t)
+	s := start(t, args...)
+	s.await(t, run, 0)
+	if err := syscall.Kill(-s.Process.Pid, syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
 	var exit *exec.ExitError
-	if err := b.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-		t.Fatalf("ended with %v, not by the kill", err)
+	if err := s.Wait(); !errors.As(err, &exit) || exit.ExitCode() != interrupted {
+		t.Errorf("ended with %v, want exit code %d; it says:\n%s", err, interrupted, s.stderr.String())
 	}
-	b.goOn(t, completed(t, b.run)+2)
+	if want := "`nestling train --resume " + run.Dir + "` goes on"; !strings.Contains(s.stderr.String(), want) {
+		t.Errorf("it says\n%s\nwant %s", s.stderr.String(), want)
+	}
+	if err := checkIterations(run, completed(t, run)); err != nil {
+		t.Error(err)
+	}
+	failures, err := os.ReadDir(filepath.Join(run.Dir, "..", "..", "failures"))
+	if err != nil || len(failures) > 0 {
+		t.Errorf("candidates are blamed for the interruption: %v, %v", failures, err)
+	}
+}
+
+// A kill may come at any moment, again and again: when the training is taken up,
+// nothing is lost but the iteration under way, and nothing is there twice.
+func TestKill(t *testing.T) {
+	args, run := endless(t)
+	for _, later := range []time.Duration{0, 20 * time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond} {
+		before := completed(t, run)
+		s := start(t, args...)
+		s.await(t, run, before)
+		time.Sleep(later)
+		if err := s.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		var exit *exec.ExitError
+		if err := s.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+			t.Fatalf("ended with %v, not by the kill; it says:\n%s", err, s.stderr.String())
+		}
+		args = []string{"--time", "0", "--resume", run.Dir}
+	}
+	last := completed(t, run) + 1
+	s := start(t, append(args, "--iterations", strconv.Itoa(last))...)
+	if err := s.Wait(); err != nil {
+		t.Fatalf("%v; it says:\n%s", err, s.stderr.String())
+	}
+	if err := checkIterations(run, last); err != nil {
+		t.Error(err)
+	}
 }
