@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"nestling/measure"
 	"nestling/optimize"
 	"nestling/schedule"
 )
@@ -27,7 +26,9 @@ program is a module of linalg operations on tensors, or a benchmark by name; wit
   nestling apply model.mlir --schedule my.sched --asm --target-cpu skylake`,
 		Args: oneProgram,
 		RunE: func(c *cobra.Command, args []string) (err error) {
-			lab, err := measure.Open(measure.Options{Threads: s.threads, Tolerance: s.tolerance, FailureDir: s.results + "/failures"})
+			options := s.labOptions()
+			options.Database = "" // what is asked for is measured
+			lab, err := openLab(options)
 			if err != nil {
 				return err
 			}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"strings"
@@ -113,14 +114,22 @@ func (s *settings) printFiles(paths ...string) error {
 }
 
 // openLab starts the laboratory with the command's settings.
-func (s *settings) openLab() (*measure.Lab, error) { return measure.Open(s.labOptions()) }
+func (s *settings) openLab() (*measure.Lab, error) { return openLab(s.labOptions()) }
 
 // openTrainingLab starts one that gives up early on what takes long to compile:
 // among thousands of candidates it is not worth the wait.
 func (s *settings) openTrainingLab() (*measure.Lab, error) {
 	o := s.labOptions()
 	o.CompileLimit = 5 * time.Second
-	return measure.Open(o)
+	return openLab(o)
+}
+
+func openLab(o measure.Options) (*measure.Lab, error) {
+	lab, err := measure.Open(o)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("%w; --results names another folder", err)
+	}
+	return lab, err
 }
 
 func (s *settings) labOptions() measure.Options {
