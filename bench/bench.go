@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"nestling/baseline"
 	"nestling/measure"
 	"nestling/measure/reference"
 	"nestling/program"
@@ -53,7 +54,8 @@ type Turn struct {
 type Method interface {
 	// Name as in results.Methods.
 	Name() string
-	// Open begins a round; its error fails the method on every benchmark.
+	// Open begins a round; its error fails the method on every benchmark, and
+	// the whole contest if it is baseline.ErrUnavailable.
 	Open(ctx context.Context) error
 	// Turn runs a benchmark in the round's process. Its error fails the method
 	// on this benchmark.
@@ -132,6 +134,9 @@ func (c *contest) round(ctx context.Context) (err error) {
 		problem := m.Open(ctx)
 		if ctx.Err() != nil {
 			return errors.Join(ctx.Err(), m.Close())
+		}
+		if errors.Is(problem, baseline.ErrUnavailable) {
+			return problem // there is nothing to have a result of
 		}
 		if problem != nil {
 			c.fail(m, problem)

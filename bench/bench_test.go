@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -196,6 +197,22 @@ func TestMethodThatDoesNotStart(t *testing.T) {
 	}
 	if got := files[results.PyTorchDefault]["b"].Error; got != "no such method" || len(diary) > 0 {
 		t.Errorf("error %q after %v", got, diary)
+	}
+}
+
+// Where the user's PyTorch has no such method, no results say that it failed.
+func TestUnavailableMethod(t *testing.T) {
+	var diary []string
+	o := options()
+	o.Save = func(files map[string]results.File) error {
+		if len(files[results.PyTorchCompile]) > 0 {
+			t.Errorf("saved %v", files)
+		}
+		return nil
+	}
+	absent := &scripted{name: results.PyTorchCompile, diary: &diary, open: fmt.Errorf("%w: too old", baseline.ErrUnavailable)}
+	if _, err := Run(context.Background(), []Method{absent}, cases("a"), o); !errors.Is(err, baseline.ErrUnavailable) {
+		t.Errorf("the error is %v", err)
 	}
 }
 
