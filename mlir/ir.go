@@ -153,9 +153,6 @@ func (b Block) AddArgument(c *Context, t Type) Value {
 	return Value{C.mlirBlockAddArgument(b.raw, t.raw, C.mlirLocationUnknownGet(c.raw))}
 }
 
-// Prepend inserts a detached operation at the block's start.
-func (b Block) Prepend(op Operation) { C.mlirBlockInsertOwnedOperation(b.raw, 0, op.raw) }
-
 // InsertBefore inserts a detached operation before one of the block.
 func (b Block) InsertBefore(anchor, op Operation) {
 	C.mlirBlockInsertOwnedOperationBefore(b.raw, anchor.raw, op.raw)
@@ -289,3 +286,23 @@ func (c *Context) Create(name string, operands []Value, results []Type, attribut
 	}
 	return op, nil
 }
+
+// MoveBefore takes the operation out of its block and puts it before another.
+func (o Operation) MoveBefore(other Operation) { C.mlirOperationMoveBefore(o.raw, other.raw) }
+
+// AddBlock appends a block with arguments of the given types to a region of the
+// operation.
+func (c *Context) AddBlock(o Operation, region int, arguments []Type) Block {
+	block := Block{C.mlirBlockCreate(0, nil, nil)}
+	for _, t := range arguments {
+		block.AddArgument(c, t)
+	}
+	C.mlirRegionAppendOwnedBlock(C.mlirOperationGetRegion(o.raw, C.intptr_t(region)), block.raw)
+	return block
+}
+
+// Append puts a detached operation at the block's end.
+func (b Block) Append(op Operation) { C.mlirBlockAppendOwnedOperation(b.raw, op.raw) }
+
+// IsVector tells a vector.
+func (t Type) IsVector() bool { return bool(C.mlirTypeIsAVector(t.raw)) }

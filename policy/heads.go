@@ -5,6 +5,7 @@ import (
 
 	"nestling/env"
 	"nestling/nn"
+	"nestling/schedule"
 )
 
 // One vector of logits holds all heads: the kind of action; per kind that tiles
@@ -85,4 +86,27 @@ func choose(x []float32, mask []bool, interchanging bool, rng *rand.Rand, greedy
 		}
 	}
 	return a
+}
+
+// Where an untrained policy starts from: rather without tiling a loop than with,
+// rather vectorized than not, and rarely with loops reordered. Uniform draws tile
+// every loop of a nest at once, down to loops too short for anything; next to
+// those, plain loops look so good that a policy learns to leave everything alone
+// before it has ever met a schedule worth having.
+var (
+	priorKinds = map[schedule.Kind]float32{schedule.Interchange: -1.5, schedule.Vectorize: 1.5, schedule.NoTransform: -1}
+	priorWhole = float32(1.5) // of leaving a loop untiled
+)
+
+// prior is the bias of the heads before training.
+func prior(bias []float32) {
+	clear(bias)
+	for i, kind := range schedule.Kinds {
+		bias[i] = priorKinds[kind]
+	}
+	for head := range tiling {
+		for loop := range env.MaxLoops {
+			bias[tileAt(head, loop)] = priorWhole
+		}
+	}
 }

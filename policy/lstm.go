@@ -51,13 +51,14 @@ func newTrunk(name string, cfg Config) []nn.Linear {
 }
 
 // initialise draws weights as is usual for PPO: orthogonal, with small heads so
-// that the first policy is close to uniform.
+// that the first policy is close to its prior whatever it sees.
 func (p *lstm) initialise(rng *rand.Rand) {
 	for _, l := range slices.Concat([]nn.Linear{p.embed1, p.embed2}, p.actor, p.critic) {
 		nn.Orthogonal(l.Weight, math.Sqrt2, rng)
 	}
 	p.encoder.Init(rng)
 	nn.Orthogonal(p.heads.Weight, 0.01, rng)
+	prior(p.heads.Bias.Data)
 	nn.Orthogonal(p.value.Weight, 1, rng)
 }
 

@@ -82,7 +82,7 @@ func Analyse(ctx context.Context, lab *measure.Lab, sources []suite.Program, pro
 // ratios to a probe, and candidates that are clearly slow are given up early.
 var plan = measure.Plan{
 	Warmup: 1, Samples: 5, MinBlock: time.Millisecond, Budget: 300 * time.Millisecond,
-	Limit: 2 * time.Second, SlowerThan: 3,
+	Limit: time.Second, SlowerThan: 3,
 }
 
 // Options puts a training together for ppo.Random, or ppo.Train once it has a run.

@@ -18,10 +18,11 @@ const (
 		"canonicalize,cse," +
 		"buffer-results-to-out-params{hoist-static-allocs=1 modify-public-functions=1}," +
 		"canonicalize,cse)"
+	serialPipeline   = "builtin.module(func.func(scf-forall-to-for,convert-linalg-to-loops),canonicalize,cse)"
+	parallelPipeline = "builtin.module(func.func(scf-forall-to-parallel,convert-linalg-to-loops),canonicalize,cse)"
 	// Buffers leave the loops they serve, up to the iteration of a parallel one:
 	// an allocation that stays inside would be made again every time round.
-	serialPipeline   = "builtin.module(func.func(scf-forall-to-for,convert-linalg-to-loops),canonicalize,cse,func.func(buffer-hoisting,buffer-loop-hoisting))"
-	parallelPipeline = "builtin.module(func.func(scf-forall-to-parallel,convert-linalg-to-loops),canonicalize,cse,func.func(buffer-loop-hoisting))"
+	hoistPipeline = "builtin.module(func.func(buffer-loop-hoisting))"
 	// What a thread needs for itself goes to its stack if it is small.
 	deallocPipeline = "builtin.module(func.func(promote-buffers-to-stack{max-alloc-size-in-bytes=65536}),buffer-deallocation-pipeline)"
 
@@ -110,17 +111,28 @@ func (j *job) bufferize() error {
 	if err := j.copiesToLoops(); err != nil {
 		return err
 	}
-	pipeline := serialPipeline
-	if j.request.Threads > 1 {
-		pipeline = parallelPipeline
+	if err := j.makeLoops(); err != nil {
+		return err
 	}
-	if err := j.module.Run(pipeline); err != nil {
+	if err := j.module.Run(hoistPipeline); err != nil {
 		return err
 	}
 	if err := j.placeWorkspace(); err != nil {
 		return err
 	}
 	return j.module.Run(deallocPipeline)
+}
+
+// makeLoops turns loops over tiles, and operations that are not vectorized, into
+// loops that OpenMP or one thread can run.
+func (j *job) makeLoops() error {
+	if j.request.Threads == 1 {
+		return j.module.Run(serialPipeline)
+	}
+	if err := j.module.Run(parallelPipeline); err != nil {
+		return err
+	}
+	return j.serialiseSmall()
 }
 
 func (j *job) transformBuffers() error { return j.module.Apply(j.script, "buffer_seq") }

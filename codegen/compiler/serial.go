@@ -1,0 +1,156 @@
+package compiler
+
+import (
+	"math"
+
+	"nestling/mlir"
+)
+
+// parallelPays is the time, in nanoseconds on one thread, from which a parallel
+// loop is worth a parallel region: to open and close one costs some microseconds.
+const parallelPays = 15e3
+
+// serialiseSmall makes parallel loops that are not worth a region, or that stand
+// inside another, serial. What a loop costs is estimated from its trip counts.
+func (j *job) serialiseSmall() error {
+	for _, op := range j.module.Operation().Nested() {
+		if op.Name() != "scf.parallel" || (!insideParallel(op) && cost(op) >= parallelPays) {
+			continue
+		}
+		if err := j.serialise(op); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func insideParallel(op mlir.Operation) bool {
+	for p := op.Parent(); !p.IsNull(); p = p.Parent() {
+		if p.Name() == "scf.parallel" {
+			return true
+		}
+	}
+	return false
+}
+
+// Rough costs in nanoseconds of a core with wide vectors.
+const (
+	scalarCost      = 0.5
+	vectorCost      = 1.0 / 32 // per element
+	contractionCost = 1.0 / 64 // per multiply-add
+	unknownTrips    = 8
+)
+
+// cost estimates the time of an operation with all that is inside.
+func cost(op mlir.Operation) float64 {
+	inside := 0.0
+	if body := op.Body(); !body.IsNull() {
+		for _, o := range body.Operations() {
+			inside += cost(o)
+		}
+	}
+	switch op.Name() {
+	case "scf.for":
+		operands := op.Operands()
+		return inside * trips(operands[0], operands[1], operands[2])
+	case "scf.parallel":
+		n := len(op.Body().Arguments())
+		operands := op.Operands()
+		for i := range n {
+			inside *= trips(operands[i], operands[n+i], operands[2*n+i])
+		}
+		return inside
+	case "vector.contract":
+		// Every loop of a product indexes two of its three vectors.
+		elements := 1.0
+		for _, v := range op.Operands()[:3] {
+			elements *= vectorElements(v.Type())
+		}
+		return contractionCost * math.Sqrt(elements)
+	}
+	return inside + ownCost(op)
+}
+
+// ownCost is by the largest vector that an operation touches.
+func ownCost(op mlir.Operation) float64 {
+	largest := 0.0
+	for _, v := range append(op.Operands(), op.Results()...) {
+		if v.Type().IsVector() {
+			largest = max(largest, vectorElements(v.Type()))
+		}
+	}
+	if largest > 0 {
+		return vectorCost * largest
+	}
+	return scalarCost
+}
+
+func vectorElements(t mlir.Type) float64 {
+	if !t.IsVector() {
+		return 1
+	}
+	n := 1.0
+	shape, _ := t.Shape()
+	for _, d := range shape {
+		n *= float64(d)
+	}
+	return n
+}
+
+// trips is how often a loop with these bounds and this step goes round.
+func trips(lower, upper, step mlir.Value) float64 {
+	l, known1 := constantIndex(lower)
+	u, known2 := constantIndex(upper)
+	s, known3 := constantIndex(step)
+	if !known1 || !known2 || !known3 || s <= 0 {
+		return unknownTrips
+	}
+	return math.Ceil(float64(u-l) / float64(s))
+}
+
+func constantIndex(v mlir.Value) (int64, bool) {
+	op, _ := v.Defining()
+	if op.IsNull() || op.Name() != "arith.constant" {
+		return 0, false
+	}
+	value, _ := op.Attribute("value")
+	return value.Integer()
+}
+
+// serialise replaces a parallel loop without results by nested serial ones.
+func (j *job) serialise(parallel mlir.Operation) error {
+	c := j.compiler.context
+	index, err := c.ParseType("index")
+	if err != nil {
+		return err
+	}
+	operands, ivs := parallel.Operands(), parallel.Body().Arguments()
+	n := len(ivs)
+	var inner mlir.Operation // terminator of the innermost loop so far
+	for i := range n {
+		loop, err := c.Create("scf.for", []mlir.Value{operands[i], operands[n+i], operands[2*n+i]}, nil, nil, 1)
+		if err != nil {
+			return err
+		}
+		body := c.AddBlock(loop, 0, []mlir.Type{index})
+		end, err := c.Create("scf.yield", nil, nil, nil, 0)
+		if err != nil {
+			return err
+		}
+		body.Append(end)
+		if i == 0 {
+			parallel.Block().InsertBefore(parallel, loop)
+		} else {
+			inner.Block().InsertBefore(inner, loop)
+		}
+		ivs[i].ReplaceAllUses(body.Arguments()[0])
+		inner = end
+	}
+	for _, op := range parallel.Body().Operations() {
+		if op.Name() != "scf.reduce" {
+			op.MoveBefore(inner)
+		}
+	}
+	parallel.Erase()
+	return nil
+}
