@@ -9,13 +9,18 @@ import (
 	"nestling/program"
 )
 
-// MaxVectorIterations is the largest iteration space that V turns into vector
-// operations, which are unrolled completely: 14×32×4 multiply-adds, or a copy of
-// 1792 elements. Twice the code buys nothing and costs compile time.
-const MaxVectorIterations = 2048
+// MaxVectorOperations is how many vector operations V may make of one scalar
+// operation: 14×32×4 multiply-adds are 112 of 16 lanes. They are unrolled
+// completely; twice the code buys nothing, fills the registers many times over and
+// costs compile time, most of all when the rows are too short for a vector.
+const MaxVectorOperations = 128
 
-// MaxShuffledIterations is the same for reductions that are no contraction, and
-// for operands read across their rows: they become as many shuffles and scalar
+// vectorLanes is what V counts a machine vector as; shorter ones only double
+// the code.
+const vectorLanes = 16
+
+// MaxShuffledIterations is the largest iteration space that V takes of reductions
+// that are no contraction, and of operands read across their rows: they become as many shuffles and scalar
 // loads, on which LLVM spends seconds, and half a minute at 2048.
 const MaxShuffledIterations = 512
 
@@ -38,8 +43,11 @@ func (s *State) checkVectorize(op int) error {
 	if loops == 0 {
 		return errors.New("V finds no loop of more than one iteration; use NT")
 	}
-	if limit := s.vectorLimit(op); iterations > limit {
-		return fmt.Errorf("V unrolls all of %s = %d iterations, more than %d; tile first", join(s.ops[op].bounds, "×"), iterations, limit)
+	if s.shuffles(op) && iterations > MaxShuffledIterations {
+		return fmt.Errorf("V shuffles all of %s = %d elements, more than %d; tile first", join(s.ops[op].bounds, "×"), iterations, MaxShuffledIterations)
+	}
+	if n := s.vectorOperations(op, iterations); n > MaxVectorOperations {
+		return fmt.Errorf("V unrolls %s iterations into %d vectors, more than %d; tile first", join(s.ops[op].bounds, "×"), n, MaxVectorOperations)
 	}
 	if calls := iterations * calls(&s.program.Ops[op]); calls > MaxVectorCalls {
 		return fmt.Errorf("V would unroll %d library calls, more than %d; tile first", calls, MaxVectorCalls)
@@ -52,13 +60,26 @@ func (s *State) checkVectorize(op int) error {
 	return s.checkVectorBody(op)
 }
 
-// vectorLimit is the largest iteration space that V takes of an operation.
-func (s *State) vectorLimit(op int) int {
+// shuffles reports whether V has to move elements between lanes.
+func (s *State) shuffles(op int) bool {
 	o := &s.program.Ops[op]
-	if !isContraction(o) && (s.reduces(op) || slices.ContainsFunc(o.Operands, s.transposes(op))) {
-		return MaxShuffledIterations
+	return !isContraction(o) && (s.reduces(op) || slices.ContainsFunc(o.Operands, s.transposes(op)))
+}
+
+// vectorOperations is how many vectors the iterations become: rows along the last
+// loop longer than one in the order of vectorOrder. Those of a contraction lie
+// along the result.
+func (s *State) vectorOperations(op, iterations int) int {
+	row := 1
+	o := &s.program.Ops[op]
+	last := -1
+	for l, bound := range s.ops[op].bounds {
+		d := resultDimension(o, s.ops[op].order[l])
+		if bound > 1 && d >= last && (d < len(o.Loops) || !isContraction(o)) {
+			row, last = bound, d
+		}
 	}
-	return MaxVectorIterations
+	return iterations / row * ((row + vectorLanes - 1) / vectorLanes)
 }
 
 // reduces reports whether a reduction of more than one iteration is left.
