@@ -24,6 +24,10 @@ const vectorLanes = 16
 // loads, on which LLVM spends seconds, and half a minute at 2048.
 const MaxShuffledIterations = 512
 
+// MaxTransposedElements is how much of an operand of a contraction V transposes on
+// its way into registers, element by element.
+const MaxTransposedElements = 256
+
 // MaxVectorCalls is the largest number of library calls (exponentials and the
 // like, which have no vector instruction) that V unrolls: a thousand of them take
 // LLVM seconds.
@@ -48,6 +52,9 @@ func (s *State) checkVectorize(op int) error {
 	}
 	if n := s.vectorOperations(op, iterations); n > MaxVectorOperations {
 		return fmt.Errorf("V unrolls %s iterations into %d vectors, more than %d; tile first", join(s.ops[op].bounds, "×"), n, MaxVectorOperations)
+	}
+	if n := s.transposedElements(op); n > MaxTransposedElements {
+		return fmt.Errorf("V transposes %d elements of an operand, more than %d; tile first", n, MaxTransposedElements)
 	}
 	if calls := iterations * calls(&s.program.Ops[op]); calls > MaxVectorCalls {
 		return fmt.Errorf("V would unroll %d library calls, more than %d; tile first", calls, MaxVectorCalls)
@@ -80,6 +87,32 @@ func (s *State) vectorOperations(op, iterations int) int {
 		}
 	}
 	return iterations / row * ((row + vectorLanes - 1) / vectorLanes)
+}
+
+// transposedElements is the size of the larger operand of a contraction that does
+// not lie as outer products want it: the reductions last in the first operand and
+// not last in the second.
+func (s *State) transposedElements(op int) int {
+	o := &s.program.Ops[op]
+	if !isContraction(o) || !s.reduces(op) {
+		return 0
+	}
+	largest := 0
+	for i, operand := range o.Operands[:2] {
+		elements, last := 1, -1
+		for _, row := range operand.Map.Coefficients {
+			loops, _ := s.vectorLoops(op, row)
+			for _, l := range loops {
+				elements *= s.ops[op].bounds[l]
+				last = l
+			}
+		}
+		reductionLast := last >= 0 && s.iterator(op, last) == program.Reduction
+		if reductionLast != (i == 0) {
+			largest = max(largest, elements)
+		}
+	}
+	return largest
 }
 
 // reduces reports whether a reduction of more than one iteration is left.
