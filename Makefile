@@ -18,9 +18,9 @@ help: ## this list
 setup: ## install what is missing on this machine
 	@scripts/setup.sh
 
-build: setup ## build bin/nestling and bin/nestling-worker
+build: setup ## build bin/nestling and its workers
 	@mkdir -p bin
-	$(BUILD) -o bin/ ./cmd/nestling ./cmd/nestling-worker
+	$(BUILD) -o bin/ ./cmd/nestling ./cmd/nestling-worker ./cmd/nestling-runner
 
 run: build ## the whole guide: agent, PyTorch, PyTorch JIT, comparison, plots
 	bin/nestling run

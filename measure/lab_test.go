@@ -409,8 +409,17 @@ func TestNoWorker(t *testing.T) {
 	if _, err := Open(Options{Worker: "/nowhere/nestling-worker"}); err == nil || !strings.Contains(err.Error(), "make build") {
 		t.Error(err)
 	}
+	if _, err := Open(Options{Worker: "/bin/false"}); err == nil || !strings.Contains(err.Error(), runnerName) {
+		t.Errorf("a worker without a runner beside it: %v", err)
+	}
 	// A program that is no worker fails the batch, not the candidates.
-	l, err := Open(Options{Worker: "/bin/false", Threads: 1, Compilers: 1})
+	dir := t.TempDir()
+	for _, name := range []string{workerName, runnerName} {
+		if err := os.Symlink("/bin/false", filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := Open(Options{Worker: filepath.Join(dir, workerName), Threads: 1, Compilers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		worker = filepath.Join(dir, workerName)
-		build := exec.Command("go", "build", "-buildvcs=false", "-o", worker, "nestling/cmd/nestling-worker")
+		build := exec.Command("go", "build", "-buildvcs=false", "-o", dir+"/", "nestling/cmd/nestling-worker", "nestling/cmd/nestling-runner")
 		if text, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "building the worker: %v\n%s", err, text)
 			return 1

@@ -1,5 +1,5 @@
 // Package measure compiles candidates, proves their results right, and times
-// them. It supervises two kinds of worker processes (see cmd/nestling-worker):
+// them. It supervises two kinds of worker processes (see cmd/nestling-worker and cmd/nestling-runner):
 // compilers, which turn a scheduled program into object code, and runners,
 // which load one object, check it and time it. Whatever a candidate does to
 // its worker (abort, hang, write where it must not, eat memory), it costs that
@@ -97,7 +97,7 @@ type Plan struct {
 
 // Options configure a Lab. The zero value of a field means its default.
 type Options struct {
-	Worker    string         // path of nestling-worker; default: FindWorker
+	Worker    string         // path of nestling-worker, with nestling-runner beside it; default: FindWorker
 	Threads   int            // threads a kernel uses; default: the cores this process may use
 	Compilers int            // compiler processes; default: the cores this process may use
 	Tolerance float64        // largest |got - want| / Σ|terms|; default 1e-4

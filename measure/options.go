@@ -17,7 +17,19 @@ import (
 // WorkerVariable is the environment variable that says where nestling-worker is.
 const WorkerVariable = "NESTLING_WORKER"
 
-const workerName = "nestling-worker"
+// The executables of the two roles; a runner lies beside its worker.
+const (
+	workerName = "nestling-worker"
+	runnerName = "nestling-runner"
+)
+
+// program is the executable of a role, "compile" or "run".
+func (o Options) program(role string) string {
+	if role == "run" {
+		return filepath.Join(filepath.Dir(o.Worker), runnerName)
+	}
+	return o.Worker
+}
 
 // FindWorker looks for the nestling-worker executable: $NESTLING_WORKER, then
 // beside the running executable, then in bin/ under the working directory.
@@ -52,6 +64,9 @@ func (o Options) withDefaults() (Options, error) {
 		o.Worker, err = FindWorker()
 	} else {
 		o.Worker, err = executable(o.Worker)
+	}
+	if err == nil {
+		_, err = executable(o.program("run"))
 	}
 	if err != nil {
 		return o, err

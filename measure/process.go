@@ -94,7 +94,7 @@ func startProcess(ctx context.Context, o Options, role string, extra *os.File) (
 		}
 	}
 	// Not wrapped: this death is no candidate's fault.
-	return nil, fmt.Errorf("worker %s %s did not come up: %v", o.Worker, role, err)
+	return nil, fmt.Errorf("worker %s did not come up: %v", o.program(role), err)
 }
 
 func tryStart(ctx context.Context, o Options, role string, extra *os.File) (*process, error) {
@@ -107,7 +107,7 @@ func tryStart(ctx context.Context, o Options, role string, extra *os.File) (*pro
 		return nil, errors.Join(err, requestEnd.Close(), requests.Close())
 	}
 	p := &process{role: role, requests: requests, responses: responses, exited: make(chan struct{})}
-	p.cmd = exec.Command(o.Worker, role)
+	p.cmd = exec.Command(o.program(role))
 	p.cmd.Env = workerEnvironment(o.Threads)
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	p.cmd.ExtraFiles = []*os.File{requestEnd, responseEnd}

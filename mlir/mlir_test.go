@@ -3,6 +3,8 @@ package mlir
 import (
 	"strings"
 	"testing"
+
+	"nestling/loader"
 )
 
 func TestParseErrorNamesPlace(t *testing.T) {
@@ -32,7 +34,7 @@ func TestObjectRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	loaded, err := LoadObject(object)
+	loaded, err := loader.Load(object)
 	if err != nil {
 		t.Fatal(err)
 	}

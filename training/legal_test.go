@@ -34,8 +34,8 @@ func TestMain(m *testing.M) {
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
 		worker = filepath.Join(dir, "nestling-worker")
-		if text, err := exec.Command("go", "build", "-buildvcs=false", "-o", worker, "nestling/cmd/nestling-worker").CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "building the worker: %v\n%s", err, text)
+		if text, err := exec.Command("go", "build", "-buildvcs=false", "-o", dir+"/", "nestling/cmd/nestling-worker", "nestling/cmd/nestling-runner").CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "building the workers: %v\n%s", err, text)
 			return 1
 		}
 		return m.Run()

@@ -81,7 +81,7 @@ func Analyse(ctx context.Context, lab *measure.Lab, sources []suite.Program, pro
 // plan is how a candidate is timed while learning: briefly, for rewards are
 // ratios to a probe, and candidates that are clearly slow are given up early.
 var plan = measure.Plan{
-	Warmup: 1, Samples: 5, MinBlock: time.Millisecond, Budget: 300 * time.Millisecond,
+	Warmup: 1, Samples: 5, MinBlock: 500 * time.Microsecond, Budget: 300 * time.Millisecond,
 	Limit: time.Second, SlowerThan: 3,
 }
 

@@ -1,12 +1,7 @@
-// Nestling-worker is the process that touches MLIR, LLVM and compiled code, so
-// that nothing else has to. It is started by nestling, never by hand, in one of
-// two roles:
-//
-//	nestling-worker compile   serves modules as plain data and object code
-//	nestling-worker run       loads one object, runs it, times it, and ends
-//
-// Requests come on descriptor 3 and are answered on descriptor 4 (see
-// measure/wire); a runner has the shared memory on descriptor 5.
+// Nestling-worker is the process that touches MLIR, so that nothing else has to:
+// it serves modules as plain data, and object code. It is started by nestling,
+// never by hand. Requests come on descriptor 3 and are answered on descriptor 4
+// (see measure/wire).
 package main
 
 import (
@@ -15,8 +10,6 @@ import (
 	"io"
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	"nestling/codegen/compiler"
 	"nestling/measure/runner"
 	"nestling/measure/wire"
@@ -24,41 +17,18 @@ import (
 )
 
 func main() {
-	if err := serve(os.Args[1:]); err != nil {
+	if err := serve(); err != nil {
 		fmt.Fprintln(os.Stderr, "nestling-worker:", err)
 		os.Exit(1)
 	}
 }
 
-func serve(args []string) error {
-	if len(args) != 1 {
-		return errors.New("want one argument, compile or run; nestling starts this program by itself")
-	}
-	if !isPipe(wire.RequestFD) || !isPipe(wire.ResponseFD) {
-		return errors.New("descriptors 3 and 4 are no pipes; nestling starts this program by itself")
-	}
-	// A crash is expected here, its core is of no use to anyone.
-	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
-		return fmt.Errorf("forbid core dumps: %w", err)
+func serve() error {
+	requests, responses, err := wire.Ends()
+	if err != nil {
+		return err
 	}
 	runner.CrashPlainly()
-	requests := os.NewFile(wire.RequestFD, "requests")
-	responses := os.NewFile(wire.ResponseFD, "responses")
-	switch args[0] {
-	case "compile":
-		return serveCompiles(requests, responses)
-	case "run":
-		return runner.Serve(requests, responses, os.NewFile(wire.TensorsFD, "tensors"))
-	}
-	return fmt.Errorf("no role %q; there are compile and run", args[0])
-}
-
-func isPipe(fd int) bool {
-	var stat unix.Stat_t
-	return unix.Fstat(fd, &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFIFO
-}
-
-func serveCompiles(requests io.Reader, responses io.Writer) error {
 	c := compiler.New()
 	if err := wire.Write(responses, wire.Ready{LLVM: mlir.Version()}); err != nil {
 		return err

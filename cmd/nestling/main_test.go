@@ -14,7 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// built is the folder of the real executables, nestling and nestling-worker.
+// built is the folder of the real executables, nestling and its two workers.
 var built string
 
 func TestMain(m *testing.M) {
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		built = dir
-		build := exec.Command("go", "build", "-buildvcs=false", "-o", built+"/", "nestling/cmd/nestling", "nestling/cmd/nestling-worker")
+		build := exec.Command("go", "build", "-buildvcs=false", "-o", built+"/", "nestling/cmd/nestling", "nestling/cmd/nestling-worker", "nestling/cmd/nestling-runner")
 		if text, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "building nestling: %v\n%s", err, text)
 			return 1

@@ -6,8 +6,8 @@ import (
 	"unsafe"
 
 	"nestling/codegen"
+	"nestling/loader"
 	"nestling/measure/reference"
-	"nestling/mlir"
 	"nestling/program"
 	"nestling/schedule"
 	"nestling/suite"
@@ -28,7 +28,7 @@ func pointer(b []float32) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceDat
 
 // kernel is a compiled program with its buffers.
 type kernel struct {
-	loaded  *mlir.Loaded
+	loaded  *loader.Loaded
 	symbol  string
 	run     []unsafe.Pointer
 	outputs [][]float32
@@ -37,7 +37,7 @@ type kernel struct {
 // load links object code and prepares it on inputs.
 func load(t testing.TB, p *program.Program, r codegen.Result, inputs [][]float32) *kernel {
 	t.Helper()
-	loaded, err := mlir.LoadObject(r.Object)
+	loaded, err := loader.Load(r.Object)
 	if err != nil {
 		t.Fatal(err)
 	}

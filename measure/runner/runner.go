@@ -23,8 +23,8 @@ import (
 	"runtime/debug"
 	"unsafe"
 
+	"nestling/loader"
 	"nestling/measure/wire"
-	"nestling/mlir"
 )
 
 // CrashPlainly makes a crash end this process by its signal, after a line on
@@ -101,7 +101,7 @@ type kernel struct {
 func load(r *wire.RunRequest, shared *os.File) (*kernel, error) {
 	C.nestlingSetThreads(C.int(r.Threads))
 	begin := C.nestlingNow()
-	object, err := mlir.LoadObject(r.Object)
+	object, err := loader.Load(r.Object)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +152,7 @@ func (k *kernel) receive(name string, t wire.Tensor) (*buffer, error) {
 
 // prepare does the work on weights. They are gone afterwards: a kernel that
 // still looks at them when it runs will crash.
-func (k *kernel) prepare(r *wire.RunRequest, object *mlir.Loaded) error {
+func (k *kernel) prepare(r *wire.RunRequest, object *loader.Loaded) error {
 	prepared, err := newBuffer("the prepared weights", r.PreparedBytes)
 	if err != nil {
 		return err
@@ -175,7 +175,7 @@ func (k *kernel) prepare(r *wire.RunRequest, object *mlir.Loaded) error {
 	return nil
 }
 
-func (k *kernel) callPrepare(r *wire.RunRequest, object *mlir.Loaded, prepared *buffer) error {
+func (k *kernel) callPrepare(r *wire.RunRequest, object *loader.Loaded, prepared *buffer) error {
 	symbol, err := object.Symbol(r.Symbol + "_prepare_packed")
 	if err != nil {
 		return err
