@@ -36,6 +36,7 @@ type State struct {
 	Best               float64                 `json:"best"` // largest mean of recent rewards
 	BestIteration      int                     `json:"best_iteration"`
 	Baselines          map[string]env.Baseline `json:"baselines,omitempty"`
+	Memories           map[string]Memory       `json:"memories,omitempty"` // by program hash
 	// Checksums are SHA-256 of the other files, in hexadecimal.
 	Checksums map[string]string `json:"checksums"`
 }
@@ -141,7 +142,8 @@ func newTrainer(o TrainOptions) (*trainer, error) {
 	if len(o.Programs) == 0 {
 		return nil, errors.New("there are no programs to train on")
 	}
-	t := &trainer{TrainOptions: o, tape: nn.NewTape(), source: rand.NewPCG(o.Config.Seed, 1)}
+	t := &trainer{TrainOptions: o, tape: nn.NewTape(), source: rand.NewPCG(o.Config.Seed, 1), remembered: map[string][]step{}}
+	t.state.Memories = map[string]Memory{}
 	t.rng = rand.New(t.source)
 	var err error
 	switch dir, latest := o.Run.LatestCheckpoint(); {
@@ -178,6 +180,9 @@ func (t *trainer) resume(dir string) error {
 		return fmt.Errorf("checkpoint %s: it holds a %s, not a %s", dir, c.State.Model, t.Model)
 	}
 	t.agent, t.state = c.Policy, c.State
+	if t.state.Memories == nil {
+		t.state.Memories = map[string]Memory{}
+	}
 	t.adam = nn.NewAdam(t.agent.Parameters(), t.Config.LearningRate)
 	err = c.verify(results.OptimizerFile)
 	if err == nil {
@@ -185,6 +190,9 @@ func (t *trainer) resume(dir string) error {
 	}
 	if err == nil {
 		err = t.source.UnmarshalBinary(t.state.Random)
+	}
+	if err == nil {
+		err = t.replay()
 	}
 	if err != nil {
 		return fmt.Errorf("checkpoint %s: %w%s", dir, err, offer(dir))

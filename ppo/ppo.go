@@ -37,6 +37,7 @@ type Config struct {
 	Lambda             float64 `json:"lambda"`              // λ of the advantage estimate: 0 trusts the value, 1 the reward
 	TargetKL           float64 `json:"target_kl"`           // epochs end when the policy has moved so far, in nats; 0: never
 	GradientClip       float64 `json:"gradient_clip"`       // largest global norm of a gradient
+	Imitation          float64 `json:"imitation"`           // weight of imitating the best episode met on each program; 0: none
 	EntropyCoefficient float64 `json:"entropy_coefficient"` // least weight of the entropy bonus
 	MaximumCoefficient float64 `json:"maximum_coefficient"` // largest weight that the collapse guard gives it
 	EntropyFloor       float64 `json:"entropy_floor"`       // share of the first iteration's entropy that the guard defends
@@ -49,7 +50,7 @@ func Defaults() Config {
 	return Config{
 		Seed: 1, Programs: 8, Repeats: 4, LearningRate: 1e-3, Epochs: 4, Minibatch: 64,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
-		TargetKL: 0.03, GradientClip: 0.5,
+		TargetKL: 0.03, GradientClip: 0.5, Imitation: 0.2,
 		EntropyCoefficient: 0.03, MaximumCoefficient: 0.3, EntropyFloor: 0.15,
 		AveragedIterations: 5,
 	}
@@ -70,6 +71,7 @@ func (c Config) check() error {
 		{"clip", c.Clip > 0 && c.Clip < 1, "between 0 and 1"},
 		{"discount", c.Discount > 0 && c.Discount <= 1, "above 0, at most 1"},
 		{"lambda", c.Lambda >= 0 && c.Lambda <= 1, "from 0 to 1"},
+		{"imitation", c.Imitation >= 0, "0 or more"},
 		{"gradient_clip", c.GradientClip > 0, "above 0"},
 		{"entropy_coefficient", c.EntropyCoefficient > 0, "above 0, or the guard could not raise it"},
 		{"maximum_coefficient", c.MaximumCoefficient >= c.EntropyCoefficient, "at least entropy_coefficient"},
@@ -137,6 +139,8 @@ type trainer struct {
 	source  *rand.PCG // behind rng, for the checkpoint
 	rng     *rand.Rand
 	journal *journal
+	// remembered are the steps of state.Memories with what was seen, by program hash.
+	remembered map[string][]step
 }
 
 func (t *trainer) finished() bool {
@@ -166,6 +170,7 @@ func (t *trainer) iterate(ctx context.Context) error {
 		t.state.FirstEntropy = m.Entropy
 	}
 	t.guardEntropy(&m)
+	t.remember(episodes)
 	if err := t.learn(episodes, &m); err != nil {
 		return err
 	}
@@ -410,7 +415,7 @@ func (u *update) add(v update) {
 func (u *update) mean(sum float64) float64 { return sum / float64(max(1, u.count)) }
 
 // update takes one step down the gradient of the clipped surrogate loss, plus
-// the value's squared error, minus a bonus for entropy.
+// the value's squared error, plus the loss of imitation, minus a bonus for entropy.
 func (t *trainer) update(batch []*step) (update, error) {
 	c := &t.Config
 	observations, actions := make([]env.Observation, len(batch)), make([]env.Action, len(batch))
@@ -425,6 +430,9 @@ func (t *trainer) update(batch []*step) (update, error) {
 	valueLoss := t.tape.MSE(value, returns)
 	loss := t.tape.Add(policyLoss, t.tape.Scale(valueLoss, float32(c.ValueCoefficient)))
 	loss = t.tape.Add(loss, t.tape.Scale(t.tape.Mean(entropy), float32(-t.state.EntropyCoefficient)))
+	if recalled := t.recall(len(batch) / 2); c.Imitation > 0 && len(recalled) > 0 {
+		loss = t.tape.Add(loss, t.tape.Scale(t.imitation(recalled), float32(c.Imitation)))
+	}
 	t.tape.Backward(loss)
 	u := update{1, stats.KL, stats.ClipFraction, float64(policyLoss.Data[0]), float64(valueLoss.Data[0]), t.adam.ClipGradients(c.GradientClip)}
 	if x := u.norm + float64(loss.Data[0]); math.IsNaN(x) || math.IsInf(x, 0) {
@@ -433,6 +441,18 @@ func (t *trainer) update(batch []*step) (update, error) {
 	}
 	t.adam.Step()
 	return u, nil
+}
+
+// imitation is how improbable the policy finds steps of the best episodes: good
+// schedules are rare, and one that was met once is worth more than one update
+// (self-imitation: Oh et al. 2018, arXiv:1806.05635, without its clipped value).
+func (t *trainer) imitation(recalled []*step) *nn.Tensor {
+	observations, actions := make([]env.Observation, len(recalled)), make([]env.Action, len(recalled))
+	for i, s := range recalled {
+		observations[i], actions[i] = s.observation, s.action
+	}
+	logProb, _, _ := t.agent.Evaluate(t.tape, observations, actions)
+	return t.tape.Scale(t.tape.Mean(logProb), -1)
 }
 
 // normalised are a minibatch's advantages, brought to mean 0 and deviation 1.

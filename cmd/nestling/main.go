@@ -120,7 +120,7 @@ func (s *settings) openLab() (*measure.Lab, error) { return openLab(s.labOptions
 // among thousands of candidates it is not worth the wait.
 func (s *settings) openTrainingLab() (*measure.Lab, error) {
 	o := s.labOptions()
-	o.CompileLimit = 5 * time.Second
+	o.CompileLimit = 2 * time.Second
 	return openLab(o)
 }
 

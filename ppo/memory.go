@@ -1,0 +1,68 @@
+package ppo
+
+import (
+	"fmt"
+
+	"nestling/env"
+)
+
+// Memory is the best episode met so far on a program: what was done, and what it
+// earned. A checkpoint keeps it; what was seen is found again by doing it again.
+type Memory struct {
+	Reward  float64      `json:"reward"`
+	Actions []env.Action `json:"actions"`
+}
+
+// remember keeps the episodes that beat what is remembered of their programs.
+func (t *trainer) remember(episodes []*episode) {
+	for _, e := range episodes {
+		hash := e.task.Program.Hash
+		best, known := t.state.Memories[hash]
+		if !e.feedback.Measured() || (known && e.feedback.Reward() <= best.Reward) {
+			continue
+		}
+		m := Memory{Reward: e.feedback.Reward()}
+		for _, s := range e.steps {
+			m.Actions = append(m.Actions, s.action)
+		}
+		t.state.Memories[hash] = m
+		t.remembered[hash] = e.steps
+	}
+}
+
+// replay plays the remembered actions of a checkpoint again, for the observations.
+func (t *trainer) replay() error {
+	for _, p := range t.Programs {
+		m, known := t.state.Memories[p.Hash]
+		if !known {
+			continue
+		}
+		e := env.New(p, t.Machine)
+		var steps []step
+		for _, a := range m.Actions {
+			steps = append(steps, step{observation: e.Observe(), action: a})
+			if _, err := e.Step(a); err != nil {
+				return fmt.Errorf("what is remembered of program %s: %w", p.Name, err)
+			}
+		}
+		t.remembered[p.Hash] = steps
+	}
+	return nil
+}
+
+// recall draws n remembered steps, fewer where there are not so many.
+func (t *trainer) recall(n int) []*step {
+	var all []*step
+	for _, p := range t.Programs { // in a fixed order: the same seed, the same draw
+		steps := t.remembered[p.Hash]
+		for i := range steps {
+			all = append(all, &steps[i])
+		}
+	}
+	n = min(n, len(all))
+	out := make([]*step, n)
+	for i, j := range t.rng.Perm(len(all))[:n] {
+		out[i] = all[j]
+	}
+	return out
+}
