@@ -19,6 +19,11 @@ const MaxVectorOperations = 128
 // the code.
 const vectorLanes = 16
 
+// MaxOddRow is the longest row of a vector whose length is no multiple of a machine
+// vector's: LLVM cuts such rows up by trial and error, for seconds when they are
+// long.
+const MaxOddRow = 4 * vectorLanes
+
 // MaxShuffledIterations is the largest iteration space that V takes of reductions
 // that are no contraction, and of operands read across their rows: they become as many shuffles and scalar
 // loads, on which LLVM spends seconds, and half a minute at 2048.
@@ -50,7 +55,11 @@ func (s *State) checkVectorize(op int) error {
 	if s.shuffles(op) && iterations > MaxShuffledIterations {
 		return fmt.Errorf("V shuffles all of %s = %d elements, more than %d; tile first", join(s.ops[op].bounds, "×"), iterations, MaxShuffledIterations)
 	}
-	if n := s.vectorOperations(op, iterations); n > MaxVectorOperations {
+	row := s.row(op)
+	if row > MaxOddRow && row%vectorLanes != 0 {
+		return fmt.Errorf("V would make vectors of %d elements; tile to a multiple of %d or to at most %d", row, vectorLanes, MaxOddRow)
+	}
+	if n := iterations / row * ((row + vectorLanes - 1) / vectorLanes); n > MaxVectorOperations {
 		return fmt.Errorf("V unrolls %s iterations into %d vectors, more than %d; tile first", join(s.ops[op].bounds, "×"), n, MaxVectorOperations)
 	}
 	if n := s.transposedElements(op); n > MaxTransposedElements {
@@ -73,20 +82,18 @@ func (s *State) shuffles(op int) bool {
 	return !isContraction(o) && (s.reduces(op) || slices.ContainsFunc(o.Operands, s.transposes(op)))
 }
 
-// vectorOperations is how many vectors the iterations become: rows along the last
-// loop longer than one in the order of vectorOrder. Those of a contraction lie
-// along the result.
-func (s *State) vectorOperations(op, iterations int) int {
-	row := 1
+// row is how long the vectors become: the last loop longer than one in the order of
+// vectorOrder, for a contraction the last one of the result.
+func (s *State) row(op int) int {
+	row, last := 1, -1
 	o := &s.program.Ops[op]
-	last := -1
 	for l, bound := range s.ops[op].bounds {
 		d := resultDimension(o, s.ops[op].order[l])
 		if bound > 1 && d >= last && (d < len(o.Loops) || !isContraction(o)) {
 			row, last = bound, d
 		}
 	}
-	return iterations / row * ((row + vectorLanes - 1) / vectorLanes)
+	return row
 }
 
 // transposedElements is the size of the larger operand of a contraction that does
