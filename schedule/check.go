@@ -111,10 +111,10 @@ func (s *State) checkTurn(op int) error {
 func (s *State) checkInterchange(op int) error {
 	o := &s.ops[op]
 	if len(o.actions) > 0 {
-		return fmt.Errorf("I must be the first action, it comes after %s", o.actions[0])
+		return fmt.Errorf("action I must be the first action, it comes after %s", o.actions[0])
 	}
 	if len(o.bounds) < 2 {
-		return fmt.Errorf("I needs two loops or more, there are %d", len(o.bounds))
+		return fmt.Errorf("action I needs two loops or more, there are %d", len(o.bounds))
 	}
 	return nil
 }

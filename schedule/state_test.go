@@ -48,14 +48,14 @@ func TestRefusals(t *testing.T) {
 	for _, c := range []struct{ program, schedule, want string }{
 		{"matmul", "conv7: V", `no operation "conv7"; the program has [fill0 matmul0]`},
 		{"matmul", "matmul0: T(8,32,4)", "matmul0: the last action must be V or NT"},
-		{"matmul", "matmul0: V T(8,32,4) V", "matmul0: V unrolls 256×256×256 iterations into 1048576 vectors, more than 128; tile first"},
+		{"matmul", "matmul0: V T(8,32,4) V", "matmul0: action V unrolls 256×256×256 iterations into 1048576 vectors, more than 128; tile first"},
 		{"matmul", "matmul0: NT V", "matmul0: no action can follow NT, which ends the operation"},
-		{"matmul", "matmul0: T(8,32,4) I(1,0,2) V", "matmul0: I must be the first action, it comes after T(8,32,4)"},
-		{"matmul", "matmul0: I(1,0,2) I(1,0,2) NT", "matmul0: I must be the first action, it comes after I(1,0,2)"},
+		{"matmul", "matmul0: T(8,32,4) I(1,0,2) V", "matmul0: action I must be the first action, it comes after T(8,32,4)"},
+		{"matmul", "matmul0: I(1,0,2) I(1,0,2) NT", "matmul0: action I must be the first action, it comes after I(1,0,2)"},
 		{"matmul", "matmul0: I(1,0) NT", "matmul0: I(1,0) is not a permutation of its 3 loops; each of 0 1 2 must occur once"},
 		{"matmul", "matmul0: I(0,1,1) NT", "is not a permutation of its 3 loops"},
 		{"matmul", "matmul0: I(0,1,3) NT", "is not a permutation of its 3 loops"},
-		{"softmax", "fill0: I(0) NT", "fill0: I needs two loops or more, there are 1"},
+		{"softmax", "fill0: I(0) NT", "fill0: action I needs two loops or more, there are 1"},
 		{"matmul", "matmul0: T(8,32) V", "matmul0: T(8,32) has 2 tile sizes, needs one for each of 3 loops (0 leaves a loop whole)"},
 		{"conv", "conv0: T(0,0,6,0,0,0,0) NT", "conv0: tile size 6 does not divide 28 (loop 2); allowed: 1 2 4 7 14 28"},
 		{"matmul", "matmul0: T(512,0,0) NT", "matmul0: tile size 512 does not divide 256 (loop 0); allowed: 1 2 4 8 16 32 64 128 256"},
@@ -71,12 +71,12 @@ func TestRefusals(t *testing.T) {
 		{"matmul", "matmul0: TF(8,32,4) NT", "matmul0: TF cannot tile loop 2, a reduction; parallel loops: 0 1"},
 		{"softmax", "exp0: TF(8,16) NT", "exp0: TF cannot tile loop 1, over which the producer would be computed again; loops it can tile: 0"},
 		{"matmul", "matmul0: T(128,0,0) T(64,0,0) T(32,0,0) T(16,0,0) T(8,0,0) NT", "matmul0: T would be action 5 of at most 5; only V or NT can be the last"},
-		{"matmul", "matmul0: T(1,1,1) V", "matmul0: V finds no loop of more than one iteration; use NT"},
-		{"softmax", "sum0: T(16,64) V", "sum0: V shuffles all of 16×64 = 1024 elements, more than 512; tile first"},
-		{"transpose", "generic0: T(32,32) V", "generic0: V shuffles all of 32×32 = 1024 elements, more than 512; tile first"},
-		{"softmax", "exp0: T(4,64) V", "exp0: V would unroll 256 library calls, more than 128; tile first"},
-		{"conv", "conv0: T(1,8,1,7,4,1,0) V", "conv0: V cannot read operand 0: its dimension 3 moves with loops 3 6 at once; tile all but one of them to 1"},
-		{"strided", "conv0: T(1,8,1,7,4,1,1) V", "conv0: V cannot read operand 0: its dimension 3 moves with stride 2 along loop 3; tile that loop to 1"},
+		{"matmul", "matmul0: T(1,1,1) V", "matmul0: action V finds no loop of more than one iteration; use NT"},
+		{"softmax", "sum0: T(16,64) V", "sum0: action V shuffles all of 16×64 = 1024 elements, more than 512; tile first"},
+		{"transpose", "generic0: T(32,32) V", "generic0: action V shuffles all of 32×32 = 1024 elements, more than 512; tile first"},
+		{"softmax", "exp0: T(4,64) V", "exp0: action V would unroll 256 library calls, more than 128; tile first"},
+		{"conv", "conv0: T(1,8,1,7,4,1,0) V", "conv0: action V cannot read operand 0: its dimension 3 moves with loops 3 6 at once; tile all but one of them to 1"},
+		{"strided", "conv0: T(1,8,1,7,4,1,1) V", "conv0: action V cannot read operand 0: its dimension 3 moves with stride 2 along loop 3; tile that loop to 1"},
 	} {
 		err := Check(programs[c.program], parsed(t, c.schedule))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -96,9 +96,9 @@ func TestVectorizeRefusesWhatHasNoVectorForm(t *testing.T) {
 		{"diagonal", "i=16", "i,i", []int{16, 16}, addIn, "its dimensions 0 and 1 both move with loop 0"},
 		{"offset", "i=16", "i+3", []int{19}, addIn, "its dimension 0 is read at an offset of 3"},
 		{"column", "i=16", "i,0", []int{16, 5}, addIn, "its dimension 1 is larger than what the loops read of it"},
-		{"foreign", "i=16", "i", []int{16}, []program.Instruction{{Op: "scf.if", Args: []int{0, 1}}}, "V has no vector form of scf.if"},
-		{"difference", "i=16 [j=4]", "i,j", []int{16, 4}, []program.Instruction{{Op: "arith.subf", Args: []int{1, 0}}}, "V needs a reduction by a sum, product, maximum or minimum"},
-		{"twice", "i=16 [j=4]", "i,j", []int{16, 4}, []program.Instruction{{Op: "arith.mulf", Args: []int{0, 1}}, {Op: "arith.addf", Args: []int{1, 2}}}, "V needs a reduction by a sum"},
+		{"foreign", "i=16", "i", []int{16}, []program.Instruction{{Op: "scf.if", Args: []int{0, 1}}}, "action V has no vector form of scf.if"},
+		{"difference", "i=16 [j=4]", "i,j", []int{16, 4}, []program.Instruction{{Op: "arith.subf", Args: []int{1, 0}}}, "action V needs a reduction by a sum, product, maximum or minimum"},
+		{"twice", "i=16 [j=4]", "i,j", []int{16, 4}, []program.Instruction{{Op: "arith.mulf", Args: []int{0, 1}}, {Op: "arith.addf", Args: []int{1, 2}}}, "action V needs a reduction by a sum"},
 	} {
 		var b builder
 		x, y := b.argument(c.shape...), b.argument(16)

@@ -50,27 +50,27 @@ func (s *State) checkVectorize(op int) error {
 		}
 	}
 	if loops == 0 {
-		return errors.New("V finds no loop of more than one iteration; use NT")
+		return errors.New("action V finds no loop of more than one iteration; use NT")
 	}
 	if s.shuffles(op) && iterations > MaxShuffledIterations {
-		return fmt.Errorf("V shuffles all of %s = %d elements, more than %d; tile first", join(s.ops[op].bounds, "×"), iterations, MaxShuffledIterations)
+		return fmt.Errorf("action V shuffles all of %s = %d elements, more than %d; tile first", join(s.ops[op].bounds, "×"), iterations, MaxShuffledIterations)
 	}
 	row := s.row(op)
 	if row > MaxOddRow && row%vectorLanes != 0 {
-		return fmt.Errorf("V would make vectors of %d elements; tile to a multiple of %d or to at most %d", row, vectorLanes, MaxOddRow)
+		return fmt.Errorf("action V would make vectors of %d elements; tile to a multiple of %d or to at most %d", row, vectorLanes, MaxOddRow)
 	}
 	if n := iterations / row * ((row + vectorLanes - 1) / vectorLanes); n > MaxVectorOperations {
-		return fmt.Errorf("V unrolls %s iterations into %d vectors, more than %d; tile first", join(s.ops[op].bounds, "×"), n, MaxVectorOperations)
+		return fmt.Errorf("action V unrolls %s iterations into %d vectors, more than %d; tile first", join(s.ops[op].bounds, "×"), n, MaxVectorOperations)
 	}
 	if n := s.transposedElements(op); n > MaxTransposedElements {
-		return fmt.Errorf("V transposes %d elements of an operand, more than %d; tile first", n, MaxTransposedElements)
+		return fmt.Errorf("action V transposes %d elements of an operand, more than %d; tile first", n, MaxTransposedElements)
 	}
 	if calls := iterations * calls(&s.program.Ops[op]); calls > MaxVectorCalls {
-		return fmt.Errorf("V would unroll %d library calls, more than %d; tile first", calls, MaxVectorCalls)
+		return fmt.Errorf("action V would unroll %d library calls, more than %d; tile first", calls, MaxVectorCalls)
 	}
 	for i, operand := range s.program.Ops[op].Operands {
 		if err := s.checkVectorAccess(op, operand); err != nil {
-			return fmt.Errorf("V cannot read operand %d: %w", i, err)
+			return fmt.Errorf("action V cannot read operand %d: %w", i, err)
 		}
 	}
 	return s.checkVectorBody(op)
@@ -224,11 +224,11 @@ func (s *State) checkVectorBody(op int) error {
 	o := &s.program.Ops[op]
 	for _, in := range o.Body {
 		if in.Op != "constant" && in.Op != "index" && !strings.HasPrefix(in.Op, "arith.") && !strings.HasPrefix(in.Op, "math.") {
-			return fmt.Errorf("V has no vector form of %s", in.Op)
+			return fmt.Errorf("action V has no vector form of %s", in.Op)
 		}
 	}
 	if s.reduces(op) && !combines(o) {
-		return errors.New("V needs a reduction by a sum, product, maximum or minimum; tile the reduction loops to 1")
+		return errors.New("action V needs a reduction by a sum, product, maximum or minimum; tile the reduction loops to 1")
 	}
 	return nil
 }
