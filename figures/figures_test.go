@@ -17,7 +17,8 @@ BenchmarkMatmulCandidate-2 	      20	  40000000 ns/op
 BenchmarkMatmulCandidate-2 	      20	  90000000 ns/op
 PASS
 pkg: nestling/policy
-BenchmarkLSTMStep 	      20	  50000000 ns/op
+BenchmarkLSTMStep/3.3M 	      20	  50000000 ns/op
+BenchmarkLSTMStep/default 	      20	  10000000 ns/op
 BenchmarkOther 	      20	  1 ns/op
 `
 
