@@ -60,7 +60,7 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
     if install "${wanted[@]}"; then
       exit 0
     fi
-    say "apt-get could not install everything; MLIR 22 is in Debian 12 with its security updates, for other releases see https://apt.llvm.org"
+    say "apt-get could not install everything; MLIR 22 is in Debian 12 with its security updates"
   else
     say "not root, and there is no sudo. As root: apt-get install --no-install-recommends ${wanted[*]}"
   fi
