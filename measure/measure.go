@@ -57,7 +57,7 @@ type Outcome struct {
 	MaxError            float64 // largest |got - want| / Σ|terms|
 	PrepareNanoseconds  float64 // time of the one `prepare` call
 	CompileMilliseconds float64
-	BusyThreads         float64 // CPU time over wall time of the kernel alone
+	BusyThreads         float64 // CPU time over wall time of the kernel alone; 0 when that was too short to tell
 	Cached              bool    // remembered by the tuning database, not measured now
 }
 

@@ -49,6 +49,11 @@ static double timeColdRun(const nestlingPlan *plan) {
   return (double)timeRuns(plan, 1);
 }
 
+// Fewer nanoseconds than these tell nothing about threads: those of the Go runtime
+// may have had something to do. A careful plan, one that warms up more than once,
+// goes on until they can be counted.
+static const int64_t threadWindow = 5000000;
+
 // Runs the kernel until the warm-up is done and a block of the returned number
 // of runs lasts plan->minBlock. The probe has not run yet, so the CPU time seen
 // here is the kernel's own: idle OpenMP threads spin, and would count for busy
@@ -61,8 +66,9 @@ static int64_t calibrate(const nestlingPlan *plan, int64_t deadline, double *bus
     int64_t now = nestlingNow();
     warm += runs;
     int longEnough = elapsed >= plan->minBlock;
-    if ((longEnough && warm >= plan->warmup) || now >= deadline) {
-      *busyThreads = (double)(cpuTime() - cpu) / (double)(now - begin);
+    int counted = now - begin >= threadWindow;
+    if ((longEnough && warm >= plan->warmup && (counted || plan->warmup < 2)) || now >= deadline) {
+      *busyThreads = counted ? (double)(cpuTime() - cpu) / (double)(now - begin) : 0;
       return runs;
     }
     if (longEnough)

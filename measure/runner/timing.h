@@ -23,7 +23,7 @@ typedef struct {
 typedef struct {
   int blocks;          // samples taken
   int64_t runsPerBlock;
-  double busyThreads;  // CPU time over wall time, kernel alone
+  double busyThreads;  // CPU time over wall time, kernel alone; 0: too short to tell
 } nestlingTimes;
 
 // Calls a kernel once and returns its time in nanoseconds.
