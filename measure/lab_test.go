@@ -3,6 +3,7 @@ package measure
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -134,7 +135,31 @@ func freezeCompiler(t *testing.T, l *Lab) frozen {
 	if err := unix.Kill(s.compiler.cmd.Process.Pid, unix.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	for !stopped(t, s.compiler.cmd.Process.Pid) {
+		time.Sleep(time.Millisecond)
+	}
 	return frozen{s.compiler}
+}
+
+// stopped tells whether every thread of a process has come to its stop: the signal
+// is sent at once, but a thread that still runs may take a request.
+func stopped(t *testing.T, pid int) bool {
+	t.Helper()
+	stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(stats) == 0 {
+		t.Fatalf("threads of %d: %v, %v", pid, stats, err)
+	}
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return false
+		}
+		_, state, _ := strings.Cut(string(text), ") ")
+		if !strings.HasPrefix(state, "T") {
+			return false
+		}
+	}
+	return true
 }
 
 // whenAsked calls a function once the compiler has a request in its pipe.
