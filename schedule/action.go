@@ -1,9 +1,12 @@
-// Package schedule is the vocabulary of loop transformations: six actions, when
-// each is legal, how a schedule is written as text, and the transform-dialect
-// script it becomes. It runs nothing and imports no C.
+// Package schedule is the vocabulary of transformations: rewrites, which change
+// the operations of a program, and loop actions, which arrange the loops of one;
+// when each is legal, how a schedule is written as text, and the module and
+// transform-dialect script it becomes. It runs nothing and imports no C.
 //
 // One page per action, with the loops before and after, is in docs/actions.
 package schedule
+
+import "slices"
 
 // Kind names an action. Its value is how the text form spells it.
 type Kind string
@@ -24,8 +27,46 @@ const (
 	NoTransform Kind = "NT"
 )
 
-// Kinds lists every action in a fixed order that policies rely on.
+// Loop actions beyond the six.
+const (
+	// Pack copies the part of an operand that the current tile reads into a
+	// buffer of its own, where it lies densely.
+	Pack Kind = "P"
+	// Prefetch asks for the lines of an operand that the next tile will use.
+	Prefetch Kind = "PF"
+	// Unroll repeats the body of the innermost loop made last.
+	Unroll Kind = "U"
+)
+
+// Rewrites. They come before the loop actions of any operation, in the order in
+// which the schedule lists them, and change the program that those are about.
+const (
+	// Split makes one loop two: an outer one, and an inner one of a given size.
+	Split Kind = "S"
+	// Layout lets an operation read or write an operand in another order of
+	// dimensions, by a copy; that of a weight is made ahead of time.
+	Layout Kind = "L"
+	// Cut makes one operation two, each with a part of a loop.
+	Cut Kind = "C"
+	// FoldNorm moves what scales and shifts a convolution's channels into its
+	// weights and bias.
+	FoldNorm Kind = "FN"
+	// Winograd computes a 3×3 convolution with fewer multiplications.
+	Winograd Kind = "W"
+	// WinogradChain is Winograd for a convolution and the one that feeds it.
+	WinogradChain Kind = "WC"
+)
+
+// Kinds lists the classic six actions in a fixed order that policies rely on.
 var Kinds = []Kind{Interchange, Tile, TileParallel, TileFuse, Vectorize, NoTransform}
+
+// Vocabulary lists every action.
+var Vocabulary = append(slices.Clone(Kinds), Pack, Prefetch, Unroll, Split, Layout, Cut, FoldNorm, Winograd, WinogradChain)
+
+// rewrites reports whether the action changes the program itself.
+func (k Kind) rewrites() bool {
+	return slices.Contains([]Kind{Split, Layout, Cut, FoldNorm, Winograd, WinogradChain}, k)
+}
 
 // MaxActions is the largest number of actions of one operation, the closing
 // Vectorize or NoTransform included.
@@ -39,6 +80,8 @@ type Action struct {
 	Sizes []int
 	// Order is the permutation of I: current loop Order[i] becomes loop i.
 	Order []int
+	// Args are the numbers of any other action.
+	Args []int
 }
 
 // ends reports whether the action closes an operation's schedule.

@@ -70,8 +70,8 @@ func divisors(bound int) []int {
 
 // checkKind applies the rules that do not depend on an action's numbers.
 func (s *State) checkKind(op int, k Kind) error {
-	if !slices.Contains(Kinds, k) {
-		return fmt.Errorf("no action %q; there are %v", k, Kinds)
+	if !slices.Contains(Vocabulary, k) {
+		return fmt.Errorf("no action %q; there are %v", k, Vocabulary)
 	}
 	if err := s.checkTurn(op); err != nil {
 		return err
@@ -89,8 +89,10 @@ func (s *State) checkKind(op int, k Kind) error {
 		return s.checkFuse(op)
 	case Vectorize:
 		return s.checkVectorize(op)
+	case Tile, NoTransform:
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%s is a rewrite; rewrites come before the loop actions", k)
 }
 
 // checkTurn enforces the scheduling order: no action after the end, none before

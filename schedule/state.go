@@ -133,7 +133,7 @@ func (s *State) apply(op int, a Action) {
 	case Vectorize, NoTransform:
 		o.done = true
 	}
-	o.actions = append(o.actions, Action{Kind: a.Kind, Sizes: slices.Clone(a.Sizes), Order: slices.Clone(a.Order)})
+	o.actions = append(o.actions, Action{Kind: a.Kind, Sizes: slices.Clone(a.Sizes), Order: slices.Clone(a.Order), Args: slices.Clone(a.Args)})
 }
 
 func (s *State) interchange(op int, order []int) {

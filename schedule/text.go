@@ -92,31 +92,40 @@ func splitActions(text string) ([]string, error) {
 func parseAction(word string) (Action, error) {
 	name, arguments, hasArguments := strings.Cut(word, "(")
 	kind := Kind(name)
-	if !slices.Contains(Kinds, kind) {
-		return Action{}, fmt.Errorf("no action %q; there are %v", word, Kinds)
+	if !slices.Contains(Vocabulary, kind) {
+		return Action{}, fmt.Errorf("no action %q; there are %v", word, Vocabulary)
 	}
-	if kind == Vectorize || kind == NoTransform {
+	if kind == Vectorize || kind == NoTransform || kind == FoldNorm {
 		if hasArguments {
 			return Action{}, fmt.Errorf("%s takes no numbers, got %q", kind, word)
 		}
 		return Action{Kind: kind}, nil
 	}
 	if !hasArguments || !strings.HasSuffix(arguments, ")") {
-		return Action{}, fmt.Errorf("%s needs one number per loop, as in %s, got %q", kind, example(kind), word)
+		return Action{}, fmt.Errorf("%s needs numbers, as in %s, got %q", kind, example(kind), word)
 	}
 	numbers, err := parseNumbers(strings.TrimSuffix(arguments, ")"))
 	if err != nil {
 		return Action{}, fmt.Errorf("%s: %w", word, err)
 	}
-	if kind == Interchange {
+	switch {
+	case kind == Interchange:
 		return Action{Kind: kind, Order: numbers}, nil
+	case kind.tiles():
+		return Action{Kind: kind, Sizes: numbers}, nil
 	}
-	return Action{Kind: kind, Sizes: numbers}, nil
+	return Action{Kind: kind, Args: numbers}, nil
+}
+
+// examples of actions whose numbers are not one per loop and in its order.
+var examples = map[Kind]string{
+	Interchange: "I(1,0,2)", Pack: "P(1)", Prefetch: "PF(2)", Unroll: "U(4)", Split: "S(1,32)", Layout: "L(1,0,2,1)",
+	Cut: "C(0,96)", Winograd: "W(4,1,1)", WinogradChain: "WC(4,1)",
 }
 
 func example(k Kind) string {
-	if k == Interchange {
-		return "I(1,0,2)"
+	if known, ok := examples[k]; ok {
+		return known
 	}
 	return string(k) + "(8,32,0)"
 }
@@ -159,6 +168,8 @@ func (a Action) String() string {
 		return string(a.Kind) + "(" + join(a.Order, ",") + ")"
 	case a.Kind.tiles():
 		return string(a.Kind) + "(" + join(a.Sizes, ",") + ")"
+	case len(a.Args) > 0:
+		return string(a.Kind) + "(" + join(a.Args, ",") + ")"
 	}
 	return string(a.Kind)
 }
