@@ -22,7 +22,7 @@ type job struct {
 	Candidate
 	plan    Plan
 	text    string // the schedule's
-	script  string
+	code    schedule.Code
 	problem *problem
 	object  *codegen.Result
 
@@ -147,7 +147,7 @@ func feed(ctx context.Context, queue chan<- *job, jobs []*job) {
 // failure. An error is not the candidate's.
 func (l *Lab) compile(ctx context.Context, j *job) error {
 	var err error
-	j.script, err = schedule.Script(j.Program, j.Schedule, schedule.Options{Threads: l.options.Threads})
+	j.code, err = schedule.Write(j.Program, j.Schedule, schedule.Options{Threads: l.options.Threads})
 	if err != nil {
 		j.fail(Compile, err.Error())
 		return nil
@@ -162,7 +162,7 @@ func (l *Lab) compile(ctx context.Context, j *job) error {
 		return fmt.Errorf("%s: the results it must have: %w", j.Program.Name, err)
 	}
 	response, err := l.askIn(ctx, s, wire.CompileRequest{Compile: &codegen.Request{
-		Module: j.Program.Module, Script: j.script, Target: l.options.Target, Threads: l.options.Threads,
+		Module: j.code.Module, Script: j.code.Script, Target: l.options.Target, Threads: l.options.Threads,
 	}})
 	if d := asDeath(err); d != nil {
 		return l.bury(j, d, "compile", Compile)

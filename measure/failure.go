@@ -21,7 +21,7 @@ func (l *Lab) reproducer(j *job) (string, error) {
 	files := map[string][]byte{
 		"program.mlir":   l.source(j),
 		"schedule.sched": []byte(j.text),
-		"script.mlir":    []byte(j.script),
+		"script.mlir":    []byte(j.code.Script),
 		"reason.txt":     []byte(l.report(j)),
 	}
 	if j.object != nil {

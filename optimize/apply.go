@@ -43,17 +43,17 @@ type Applied struct {
 // that is wrong or dies is an error.
 func Apply(ctx context.Context, lab *measure.Lab, p *program.Program, o ApplyOptions) (*Applied, error) {
 	threads := lab.Options().Threads
-	script, err := schedule.Script(p, o.Schedule, schedule.Options{Threads: threads})
+	written, err := schedule.Write(p, o.Schedule, schedule.Options{Threads: threads})
 	if err != nil {
 		return nil, err
 	}
-	a := &Applied{Schedule: o.Schedule.String(), Script: script}
+	a := &Applied{Schedule: o.Schedule.String(), Script: written.Script}
 	if o.IR {
 		if a.Steps, err = steps(ctx, lab, p, o.Schedule, threads); err != nil {
 			return nil, err
 		}
 	}
-	code, err := lab.Compile(ctx, codegen.Request{Module: p.Module, Script: script, Target: o.Target, Threads: threads, Assembly: o.Assembly})
+	code, err := lab.Compile(ctx, codegen.Request{Module: written.Module, Script: written.Script, Target: o.Target, Threads: threads, Assembly: o.Assembly})
 	if err != nil && strings.Contains(err.Error(), "not a recognized processor") {
 		return nil, fmt.Errorf("no CPU %q; LLVM spells them as in x86-64-v3, skylake, icelake-server, znver4", o.Target.CPU)
 	}
@@ -81,11 +81,11 @@ func steps(ctx context.Context, lab *measure.Lab, p *program.Program, s schedule
 	for i, op := range s {
 		for n := range op.Actions {
 			begun := append(slices.Clone(s[:i]), beginning(op, n+1))
-			script, err := schedule.Script(p, begun, schedule.Options{Threads: threads})
+			written, err := schedule.Write(p, begun, schedule.Options{Threads: threads})
 			if err != nil {
 				return nil, err
 			}
-			code, err := lab.Compile(ctx, codegen.Request{Module: p.Module, Script: script, Threads: threads, IR: true})
+			code, err := lab.Compile(ctx, codegen.Request{Module: written.Module, Script: written.Script, Threads: threads, IR: true})
 			if err != nil {
 				return nil, err
 			}

@@ -131,11 +131,11 @@ func pick(byDefault, byAgent results.Entry) (results.Entry, error) {
 // export compiles once more for the files: what is written is what was timed.
 func export(ctx context.Context, lab *measure.Lab, p *program.Program, s schedule.Schedule, dir string, r *Report) error {
 	options := lab.Options()
-	script, err := schedule.Script(p, s, schedule.Options{Threads: options.Threads})
+	written, err := schedule.Write(p, s, schedule.Options{Threads: options.Threads})
 	if err != nil {
 		return err
 	}
-	code, err := lab.Compile(ctx, codegen.Request{Module: p.Module, Script: script, Target: options.Target, Threads: options.Threads})
+	code, err := lab.Compile(ctx, codegen.Request{Module: written.Module, Script: written.Script, Target: options.Target, Threads: options.Threads})
 	if err != nil {
 		return err
 	}
@@ -149,8 +149,8 @@ func export(ctx context.Context, lab *measure.Lab, p *program.Program, s schedul
 		content    []byte
 	}{
 		{"schedule", p.Name + ".sched", []byte(r.Schedule)},
-		{"module", p.Name + ".mlir", []byte(p.Module)},
-		{"script", p.Name + ".transform.mlir", []byte(script)},
+		{"module", p.Name + ".mlir", []byte(written.Module)},
+		{"script", p.Name + ".transform.mlir", []byte(written.Script)},
 		{"object", p.Name + ".o", code.Object},
 		{"header", p.Name + ".h", []byte(code.Header)},
 	} {

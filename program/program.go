@@ -96,6 +96,13 @@ type Op struct {
 	// through tensor reshapes and slices; Fusible tells those that do not.
 	Producers []int `json:"producers"`
 	Consumers []int `json:"consumers"`
+	// Code is set on an operation that is written out: MLIR statements that read
+	// the tensors %in0, %in1, … (its operands) and define %out. It has no loops of
+	// its own to schedule; those of its parts are operations Inside it.
+	Code string `json:"code,omitempty"`
+	// Inside is 1 + the index of the written-out operation that this one is a
+	// part of, 0 for none. Its operands are values of kind ValueInner.
+	Inside int `json:"inside,omitempty"`
 	// Location in the source text, for messages: "file.mlir:12:8".
 	Location string `json:"location,omitempty"`
 }
@@ -126,6 +133,7 @@ const (
 	ValueSlice    ValueKind = "slice"    // Base[Offsets + i·Strides]
 	ValueReshape  ValueKind = "reshape"  // Base, same elements in the same order
 	ValueInsert   ValueKind = "insert"   // Base with Source written at Offsets + i·Strides
+	ValueInner    ValueKind = "inner"    // part of a written-out operation
 )
 
 // Value is a tensor (or, with an empty shape, a scalar) of float32.
@@ -135,6 +143,7 @@ type Value struct {
 	// Weight is set on values that are known ahead of time: arguments marked
 	// `nestling.weight`, constants, and what is computed from those alone.
 	Weight  bool    `json:"weight,omitempty"`
+	Scalar  bool    `json:"scalar,omitempty"` // an f32, not a tensor of one
 	Arg     int     `json:"arg,omitempty"`
 	Op      int     `json:"op,omitempty"`
 	Base    int     `json:"base,omitempty"`
@@ -163,8 +172,8 @@ type Program struct {
 	Ops     []Op    `json:"ops"`
 	Args    []int   `json:"args"`    // value of each function argument
 	Results []int   `json:"results"` // value of each function result
-	// Module is the normalised module: every operation a tagged linalg.generic
-	// (attribute `nestling.op`), padding written out. Scripts apply to it.
+	// Module is the normalised module, as Print writes it: every operation a tagged
+	// linalg.generic, padding written out. Scripts apply to it.
 	Module string `json:"module"`
 	// Hash identifies Module (sha256, hex); results are remembered under it.
 	Hash string `json:"hash"`
@@ -194,19 +203,21 @@ func (p *Program) Flops() float64 {
 }
 
 // FusibleProducers lists the operations whose result operand values of op are
-// directly (not through a slice or reshape) and that have no other use.
+// directly (not through a slice or reshape), that have no other use, and that are
+// computed at the same time: ahead of it, or at run time.
 func (p *Program) FusibleProducers(op int) []int {
 	var out []int
 	for _, operand := range p.Ops[op].Operands {
 		v := p.Values[operand.Value]
-		if v.Kind == ValueResult && p.uses(operand.Value) == 1 && !slices.Contains(out, v.Op) {
+		if v.Kind == ValueResult && p.Uses(operand.Value) == 1 && !slices.Contains(out, v.Op) && v.Weight == p.Values[p.Ops[op].Result].Weight {
 			out = append(out, v.Op)
 		}
 	}
 	return out
 }
 
-func (p *Program) uses(value int) int {
+// Uses counts the operands, values and results that read a value.
+func (p *Program) Uses(value int) int {
 	n := 0
 	for i := range p.Ops {
 		for _, o := range p.Ops[i].Operands {

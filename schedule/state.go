@@ -160,7 +160,11 @@ func (s *State) iterator(op, loop int) program.Iterator {
 // Check reports whether a whole schedule is legal for p; nil if it is, else the
 // first reason that it is not. Operations that s does not mention count as NT.
 func Check(p *program.Program, s Schedule) error {
-	return replay(p, s, func(*State, int, Action) {})
+	rewritten, loops, err := Rewrite(p, s, Options{Threads: 1})
+	if err != nil {
+		return err
+	}
+	return replay(rewritten, loops, func(*State, int, Action) {})
 }
 
 // replay applies a whole schedule to an empty state, and shows each action, once

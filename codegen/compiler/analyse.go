@@ -29,6 +29,9 @@ func (c *Compiler) Analyse(source []byte, filename string) (*program.Program, er
 	if err != nil {
 		return nil, err
 	}
+	if len(s.results) == 0 {
+		return nil, fmt.Errorf("%s: func.func @%s returns nothing; expected at least one tensor", f.Location(), s.symbol)
+	}
 	if err := checkOperations(f); err != nil {
 		return nil, err
 	}
@@ -42,7 +45,7 @@ func (c *Compiler) Analyse(source []byte, filename string) (*program.Program, er
 		return nil, err
 	}
 	p := a.program
-	p.Module = m.String()
+	p.Module = program.Print(p)
 	sum := sha256.Sum256([]byte(p.Module))
 	p.Hash = hex.EncodeToString(sum[:])
 	return p, nil
@@ -121,7 +124,7 @@ func (a *analysis) function(f mlir.Operation, s signature, kinds []string) error
 			return err
 		}
 	}
-	a.link()
+	a.program.Link()
 	return nil
 }
 
@@ -183,7 +186,7 @@ func (a *analysis) constant(op mlir.Operation, v program.Value) error {
 	value, _ := op.Attribute("value")
 	v.Kind, v.Weight = program.ValueConstant, true
 	if number, ok := value.Float(); ok {
-		v.IsSplat, v.Splat = true, float32(number)
+		v.IsSplat, v.Scalar, v.Splat = true, true, float32(number)
 		a.add(op.Result(0), v)
 		return nil
 	}
@@ -198,19 +201,4 @@ func (a *analysis) constant(op mlir.Operation, v program.Value) error {
 	}
 	a.add(op.Result(0), v)
 	return nil
-}
-
-// link fills in producers and consumers, through slices and reshapes.
-func (a *analysis) link() {
-	p := a.program
-	for i := range p.Ops {
-		for _, operand := range p.Ops[i].Operands {
-			for _, producer := range p.Sources(operand.Value) {
-				if !slices.Contains(p.Ops[i].Producers, producer) {
-					p.Ops[i].Producers = append(p.Ops[i].Producers, producer)
-					p.Ops[producer].Consumers = append(p.Ops[producer].Consumers, i)
-				}
-			}
-		}
-	}
 }

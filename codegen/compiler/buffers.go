@@ -34,7 +34,7 @@ func (j *job) copiesToLoops() error {
 // allocates nothing. Buffers of inner loops stay with their iteration: they may
 // belong to different threads.
 func (j *job) placeWorkspace() error {
-	f, err := function(j.module, "module.mlir")
+	f, _, err := functions(j.module)
 	if err != nil {
 		return err
 	}

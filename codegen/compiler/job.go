@@ -7,6 +7,7 @@ import (
 
 	"nestling/codegen"
 	"nestling/mlir"
+	"nestling/program"
 )
 
 // Pass pipelines. The order of the OpenMP one matters: functions must have bare
@@ -35,15 +36,15 @@ const (
 
 // job is one compilation under way.
 type job struct {
-	compiler  *Compiler
-	request   codegen.Request
-	target    *mlir.TargetMachine
-	module    *mlir.Module
-	script    *mlir.Module
-	llvm      *mlir.LLVMModule
-	signature signature
-	clock     time.Time
-	result    codegen.Result
+	compiler *Compiler
+	request  codegen.Request
+	target   *mlir.TargetMachine
+	module   *mlir.Module
+	script   *mlir.Module
+	llvm     *mlir.LLVMModule
+	entry    entry
+	clock    time.Time
+	result   codegen.Result
 }
 
 func (j *job) close() {
@@ -79,17 +80,27 @@ func (j *job) parse() (err error) {
 	if j.script, err = j.compiler.context.Parse(j.request.Script, "script.mlir"); err != nil {
 		return err
 	}
-	f, err := function(j.module, "module.mlir")
+	if err := j.readEntry(); err != nil {
+		return err
+	}
+	j.result.Symbol = j.entry.run.symbol
+	j.result.Header = j.entry.header()
+	j.result.PreparedBytes = j.entry.preparedBytes()
+	return nil
+}
+
+// readEntry reads the signatures of the module's functions.
+func (j *job) readEntry() error {
+	run, once, err := functions(j.module)
 	if err != nil {
 		return err
 	}
-	if j.signature, err = readSignature(f); err != nil {
+	if j.entry.run, err = readSignature(run); err != nil || once.IsNull() {
 		return err
 	}
-	j.result.Symbol = j.signature.symbol
-	j.result.Header = j.signature.header()
-	j.result.PreparedBytes = j.signature.preparedBytes()
-	return nil
+	prepare, err := readSignature(once)
+	j.entry.once = &prepare
+	return err
 }
 
 func (j *job) transformTensors() error { return j.module.Apply(j.script, "tensor_seq") }
@@ -97,12 +108,8 @@ func (j *job) transformTensors() error { return j.module.Apply(j.script, "tensor
 // bufferize goes from tensors to memory: results become out parameters, and
 // what buffers are left are laid out in one workspace.
 func (j *job) bufferize() error {
-	f, err := function(j.module, "module.mlir")
-	if err != nil {
-		return err
-	}
 	// Callers' inputs are theirs: nothing may be computed in place in them.
-	if err := j.setArgumentAttributes(f, "bufferization.writable = false"); err != nil {
+	if err := j.setArgumentAttributes("bufferization.writable = false"); err != nil {
 		return err
 	}
 	if err := j.module.Run(bufferizePipeline); err != nil {
@@ -138,12 +145,8 @@ func (j *job) makeLoops() error {
 func (j *job) transformBuffers() error { return j.module.Apply(j.script, "buffer_seq") }
 
 func (j *job) lower() error {
-	f, err := function(j.module, "module.mlir")
-	if err != nil {
-		return err
-	}
 	// Inputs, outputs and workspace never overlap: part of the C interface.
-	if err := j.setArgumentAttributes(f, "llvm.noalias, llvm.align = 64 : i64"); err != nil {
+	if err := j.setArgumentAttributes("llvm.noalias, llvm.align = 64 : i64"); err != nil {
 		return err
 	}
 	pipeline := lowerVectors + lowerToLLVM + lowerEnd
@@ -157,14 +160,20 @@ func (j *job) optimize() (err error) {
 	if j.llvm, err = j.module.ToLLVM(); err != nil {
 		return err
 	}
-	kernel := j.signature.symbol + "_kernel"
-	if err := j.llvm.Rename(j.signature.symbol, kernel); err != nil {
+	if err := j.llvm.Rename(j.entry.run.symbol, j.entry.kernel()); err != nil {
 		return err
 	}
-	if err := j.llvm.Link(j.signature.entryPoints(j.result.WorkspaceBytes)); err != nil {
+	if j.entry.once != nil {
+		if err := j.llvm.Rename(j.entry.once.symbol, j.entry.prepareKernel()); err != nil {
+			return err
+		}
+	}
+	if err := j.llvm.Link(j.entry.llvm(j.result.WorkspaceBytes)); err != nil {
 		return err
 	}
-	j.llvm.Seclude(kernel)
+	for _, kernel := range []string{j.entry.kernel(), j.entry.prepareKernel()} {
+		j.llvm.Seclude(kernel)
+	}
 	return j.llvm.Optimize(j.target, "default<O3>")
 }
 
@@ -178,20 +187,50 @@ func (j *job) emit() (err error) {
 	return err
 }
 
-// setArgumentAttributes gives every argument of the function the same attributes,
-// in MLIR's syntax, in place of those it had.
-func (j *job) setArgumentAttributes(f mlir.Operation, attributes string) error {
-	one := "{" + attributes + "}"
-	list := make([]string, len(f.Body().Arguments()))
-	for i := range list {
-		list[i] = one
-	}
-	a, err := j.compiler.context.ParseAttribute("[" + strings.Join(list, ", ") + "]")
+// setArgumentAttributes gives every argument of the functions the same
+// attributes, in MLIR's syntax, in place of those it had.
+func (j *job) setArgumentAttributes(attributes string) error {
+	run, once, err := functions(j.module)
 	if err != nil {
 		return err
 	}
-	f.SetAttribute("arg_attrs", a)
+	for _, f := range []mlir.Operation{run, once} {
+		if f.IsNull() {
+			continue
+		}
+		list := make([]string, len(f.Body().Arguments()))
+		for i := range list {
+			list[i] = "{" + attributes + "}"
+		}
+		a, err := j.compiler.context.ParseAttribute("[" + strings.Join(list, ", ") + "]")
+		if err != nil {
+			return err
+		}
+		f.SetAttribute("arg_attrs", a)
+	}
 	return nil
+}
+
+// functions finds the function that runs, and the one that prepares, which is
+// null if there is none.
+func functions(m *mlir.Module) (run, once mlir.Operation, err error) {
+	for _, op := range m.Operation().Body().Operations() {
+		if op.Name() != "func.func" || op.Body().IsNull() {
+			continue
+		}
+		if _, prepares := op.Attribute(program.AttributePrepare); prepares {
+			once = op
+			continue
+		}
+		if !run.IsNull() {
+			return run, once, fmt.Errorf("module.mlir: two functions besides the one marked %s; expected one", program.AttributePrepare)
+		}
+		run = op
+	}
+	if run.IsNull() {
+		return run, once, fmt.Errorf("module.mlir: no function with a body")
+	}
+	return run, once, nil
 }
 
 // function finds the one function with a body.

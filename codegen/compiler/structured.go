@@ -28,9 +28,9 @@ func (a *analysis) structured(op mlir.Operation, kind string) error {
 	o.Family = program.Classify(&o)
 	o.Name = a.name(&o)
 	op.SetAttribute("nestling.op", a.context.StringAttribute(o.Name))
-	o.Result = a.add(op.Result(0), program.Value{
-		Kind: program.ValueResult, Shape: shape, Op: len(a.program.Ops), Weight: a.fromWeights(&o),
-	})
+	result := program.Value{Kind: program.ValueResult, Shape: shape, Op: len(a.program.Ops)}
+	result.Weight = a.fromWeights(&o, result.Elements())
+	o.Result = a.add(op.Result(0), result)
 	a.program.Ops = append(a.program.Ops, o)
 	return nil
 }
@@ -221,9 +221,11 @@ func (a *analysis) name(o *program.Op) string {
 	return fmt.Sprintf("%s%d", short, n)
 }
 
-// fromWeights tells an operation that depends on weights alone.
-func (a *analysis) fromWeights(o *program.Op) bool {
-	known := false
+// fromWeights tells an operation that is worth computing ahead of time: one of
+// weights alone that does not make more of them. A bias spread over an image is
+// sooner computed again than read.
+func (a *analysis) fromWeights(o *program.Op, elements int) bool {
+	largest := 0
 	for _, operand := range o.Operands {
 		v := a.program.Values[operand.Value]
 		if v.Kind == program.ValueEmpty {
@@ -232,7 +234,9 @@ func (a *analysis) fromWeights(o *program.Op) bool {
 		if !v.Weight {
 			return false
 		}
-		known = known || !v.IsSplat
+		if !v.IsSplat {
+			largest = max(largest, v.Elements())
+		}
 	}
-	return known
+	return elements <= largest
 }
