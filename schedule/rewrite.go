@@ -66,8 +66,9 @@ type rewriter struct {
 
 // rewrites are the functions behind the actions.
 var rewrites = map[Kind]func(*rewriter) error{
-	Split:  (*rewriter).split,
-	Layout: (*rewriter).layout,
+	Split:    (*rewriter).split,
+	Layout:   (*rewriter).layout,
+	FoldNorm: (*rewriter).foldNorm,
 }
 
 // rewrite applies one rewrite to a copy of the program.
@@ -84,8 +85,24 @@ func rewrite(p *program.Program, name string, a Action, o Options) (*program.Pro
 	if err := apply(r); err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", name, a, err)
 	}
+	if repeated := r.repeatedName(); repeated != "" {
+		return nil, fmt.Errorf("%s: %s: the program has a %s already; one is enough", name, a, repeated)
+	}
+	r.Sort()
 	r.Link()
 	return r.Program, nil
+}
+
+// repeatedName is a name that two operations have, "" if there is none.
+func (r *rewriter) repeatedName() string {
+	seen := map[string]bool{}
+	for i := range r.Ops {
+		if name := r.Ops[i].Name; seen[name] {
+			return name
+		}
+		seen[r.Ops[i].Name] = true
+	}
+	return ""
 }
 
 // self is the operation that the rewrite is about.
@@ -127,6 +144,47 @@ func (r *rewriter) insert(at int, o program.Op) {
 	}
 	if r.op >= at {
 		r.op++
+	}
+}
+
+// remove takes an operation out; nothing may read its result any more, or
+// replace must follow.
+func (r *rewriter) remove(at int) {
+	r.Ops = slices.Delete(r.Ops, at, at+1)
+	for i := range r.Ops {
+		r.Values[r.Ops[i].Result].Op = i
+		if r.Ops[i].Inside > at+1 {
+			r.Ops[i].Inside--
+		}
+	}
+	if r.op > at {
+		r.op--
+	}
+}
+
+// replace makes whatever reads one value read another of the same shape.
+func (r *rewriter) replace(old, with int) {
+	swap := func(value *int) {
+		if *value == old {
+			*value = with
+		}
+	}
+	for i := range r.Ops {
+		for j := range r.Ops[i].Operands {
+			swap(&r.Ops[i].Operands[j].Value)
+		}
+	}
+	for i := range r.Values {
+		switch v := &r.Values[i]; v.Kind {
+		case program.ValueInsert:
+			swap(&v.Source)
+			swap(&v.Base)
+		case program.ValueSlice, program.ValueReshape:
+			swap(&v.Base)
+		}
+	}
+	for i := range r.Results {
+		swap(&r.Results[i])
 	}
 }
 

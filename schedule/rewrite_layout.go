@@ -31,6 +31,9 @@ func (r *rewriter) layout() error {
 	if slices.IsSorted(order) {
 		return fmt.Errorf("L(%s) changes no order", join(r.args, ","))
 	}
+	if r.Values[o.Operands[i].Value].Kind == program.ValueEmpty && !o.Operands[i].Init {
+		return fmt.Errorf("operand %d has no content; it only gives a window its size", i)
+	}
 	if o.Operands[i].Init {
 		return r.layoutResult(order)
 	}

@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"fmt"
+	"strings"
 
 	"nestling/mlir"
 )
@@ -27,6 +28,96 @@ func (j *job) copiesToLoops() error {
 		op.Erase()
 	}
 	return nil
+}
+
+// returnAllocations lets every function return the buffers that it allocates,
+// not views of them in another shape: only those become out parameters, of a
+// view a copy would be made.
+func (j *job) returnAllocations() error {
+	run, once, err := functions(j.module)
+	if err != nil {
+		return err
+	}
+	for _, f := range []mlir.Operation{run, once} {
+		if f.IsNull() {
+			continue
+		}
+		operations := f.Body().Operations()
+		last := operations[len(operations)-1]
+		for i, value := range last.Operands() {
+			whole, err := j.inShape(value)
+			if err != nil {
+				return err
+			}
+			last.SetOperand(i, whole)
+		}
+	}
+	return nil
+}
+
+// inShape gives an allocation the shape in which a value, a chain of reshapes of
+// it, shows it, and its other users a view. Any other value stays what it is.
+func (j *job) inShape(value mlir.Value) (mlir.Value, error) {
+	var chain []mlir.Operation
+	source := value
+	for {
+		op, _ := source.Defining()
+		if op.IsNull() {
+			return value, nil
+		}
+		if op.Name() == "memref.alloc" {
+			if len(chain) == 0 {
+				return value, nil
+			}
+			return j.reshapeAllocation(op, value.Type(), chain)
+		}
+		if op.Name() != "memref.collapse_shape" && op.Name() != "memref.expand_shape" {
+			return value, nil
+		}
+		chain = append(chain, op)
+		source = op.Operands()[0]
+	}
+}
+
+// reshapeAllocation replaces an allocation by one of another type, seen through
+// the inverse of each reshape of the chain, which leads from the type to it.
+func (j *job) reshapeAllocation(old mlir.Operation, t mlir.Type, chain []mlir.Operation) (mlir.Value, error) {
+	c := j.compiler.context
+	alignment, _ := old.Attribute("alignment")
+	segments, err := c.ParseAttribute("array<i32: 0, 0>")
+	if err != nil {
+		return mlir.Value{}, err
+	}
+	alloc, err := c.Create("memref.alloc", nil, []mlir.Type{t},
+		[]mlir.Named{{Name: "alignment", Value: alignment}, {Name: "operandSegmentSizes", Value: segments}}, 0)
+	if err != nil {
+		return mlir.Value{}, err
+	}
+	old.Block().InsertBefore(old, alloc)
+	view := alloc.Result(0)
+	for _, reshape := range chain {
+		groups, _ := reshape.Attribute("reassociation")
+		attributes := []mlir.Named{{Name: "reassociation", Value: groups}}
+		to, inverse := reshape.Operands()[0].Type(), "memref.collapse_shape"
+		if reshape.Name() == inverse {
+			inverse = "memref.expand_shape"
+			shape, _ := to.Shape()
+			sizes, err := c.ParseAttribute("array<i64: " + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(shape)), ", "), "[]") + ">")
+			if err != nil {
+				return mlir.Value{}, err
+			}
+			attributes = append(attributes, mlir.Named{Name: "static_output_shape", Value: sizes})
+		}
+		op, err := c.Create(inverse, []mlir.Value{view}, []mlir.Type{to}, attributes, 0)
+		if err != nil {
+			return mlir.Value{}, err
+		}
+		old.Block().InsertBefore(old, op)
+		view = op.Result(0)
+	}
+	old.Result(0).ReplaceAllUses(view)
+	old.Erase()
+	return alloc.Result(0), nil
 }
 
 // placeWorkspace lays out the buffers that the function allocates at its top

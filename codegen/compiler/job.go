@@ -16,8 +16,8 @@ const (
 	bufferizePipeline = "builtin.module(" +
 		"func.func(eliminate-empty-tensors)," +
 		"one-shot-bufferize{bufferize-function-boundaries=1 function-boundary-type-conversion=identity-layout-map allow-return-allocs-from-loops=1 buffer-alignment=64}," +
-		"canonicalize,cse," +
-		"buffer-results-to-out-params{hoist-static-allocs=1 modify-public-functions=1}," +
+		"canonicalize,cse)"
+	outParametersPipeline = "builtin.module(buffer-results-to-out-params{hoist-static-allocs=1 modify-public-functions=1}," +
 		"canonicalize,cse)"
 	serialPipeline   = "builtin.module(func.func(scf-forall-to-for,convert-linalg-to-loops),canonicalize,cse)"
 	parallelPipeline = "builtin.module(func.func(scf-forall-to-parallel,convert-linalg-to-loops),canonicalize,cse)"
@@ -113,6 +113,12 @@ func (j *job) bufferize() error {
 		return err
 	}
 	if err := j.module.Run(bufferizePipeline); err != nil {
+		return err
+	}
+	if err := j.returnAllocations(); err != nil {
+		return err
+	}
+	if err := j.module.Run(outParametersPipeline); err != nil {
 		return err
 	}
 	if err := j.copiesToLoops(); err != nil {

@@ -2,7 +2,6 @@ package compiler
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"nestling/mlir"
@@ -106,29 +105,6 @@ func soleLoop(row []int) (loop int, alone bool) {
 	return loop, loop >= 0
 }
 
-// scalarOperations are the operations a body may hold, and what they count as.
-var scalarOperations = map[string]func(*program.Arithmetic) *int{
-	"arith.addf":     func(c *program.Arithmetic) *int { return &c.Add },
-	"arith.subf":     func(c *program.Arithmetic) *int { return &c.Sub },
-	"arith.negf":     func(c *program.Arithmetic) *int { return &c.Sub },
-	"arith.mulf":     func(c *program.Arithmetic) *int { return &c.Mul },
-	"arith.divf":     func(c *program.Arithmetic) *int { return &c.Div },
-	"arith.maximumf": func(c *program.Arithmetic) *int { return &c.Max },
-	"arith.minimumf": func(c *program.Arithmetic) *int { return &c.Max },
-	"arith.maxnumf":  func(c *program.Arithmetic) *int { return &c.Max },
-	"arith.minnumf":  func(c *program.Arithmetic) *int { return &c.Max },
-	"arith.cmpf":     func(c *program.Arithmetic) *int { return &c.Other },
-	"arith.select":   func(c *program.Arithmetic) *int { return &c.Other },
-	"math.absf":      func(c *program.Arithmetic) *int { return &c.Other },
-	"math.sqrt":      func(c *program.Arithmetic) *int { return &c.Div },
-	"math.rsqrt":     func(c *program.Arithmetic) *int { return &c.Div },
-	"math.exp":       func(c *program.Arithmetic) *int { return &c.Exp },
-	"math.log":       func(c *program.Arithmetic) *int { return &c.Exp },
-	"math.tanh":      func(c *program.Arithmetic) *int { return &c.Exp },
-	"math.erf":       func(c *program.Arithmetic) *int { return &c.Exp },
-	"math.powf":      func(c *program.Arithmetic) *int { return &c.Exp },
-}
-
 // comparisons are the predicates of arith.cmpf by their number in MLIR.
 var comparisons = []string{"false", "oeq", "ogt", "oge", "olt", "ole", "one", "ord",
 	"ueq", "ugt", "uge", "ult", "ule", "une", "uno", "true"}
@@ -166,6 +142,7 @@ func (a *analysis) body(op mlir.Operation, o *program.Op) error {
 		switch name := in.Name(); {
 		case name == "linalg.yield":
 			o.Yield = instruction.Args[0]
+			o.CountArithmetic()
 			return nil
 		case name == "linalg.index":
 			dim, _ := in.Attribute("dim")
@@ -187,23 +164,12 @@ func (a *analysis) body(op mlir.Operation, o *program.Op) error {
 			number, _ := predicate.Integer()
 			instruction.Predicate = comparisons[number]
 		}
-		if count, ok := scalarOperations[in.Name()]; ok {
-			*count(&o.Arith)++
-		} else if instruction.Op != "constant" {
-			return fmt.Errorf("scalar operation %s is not supported; supported: %s", in.Name(), strings.Join(scalarNames(), ", "))
+		if instruction.Op != "constant" && !program.KnownScalar(in.Name()) {
+			return fmt.Errorf("scalar operation %s is not supported; supported: %s", in.Name(), strings.Join(program.ScalarNames(), ", "))
 		}
 		registers[in.Result(0)] = define(instruction)
 	}
 	return fmt.Errorf("its body yields nothing")
-}
-
-func scalarNames() []string {
-	var names []string
-	for name := range scalarOperations {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // name gives an operation its name in schedules: a short kind and a counter.
