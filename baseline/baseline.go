@@ -22,10 +22,15 @@ const (
 	Eager   Method = "eager"   // as it comes
 	JIT     Method = "jit"     // traced, frozen, optimize_for_inference
 	Compile Method = "compile" // torch.compile, where it exists (PyTorch 2)
+	// ChannelsLast is eager with images, weights and results in channels-last
+	// memory format. It is given its inputs in that format already and keeps its
+	// result in it, so that no change of layout is in its time. Where there are
+	// no images it is eager.
+	ChannelsLast Method = "channels-last"
 )
 
 // Methods lists every method.
-var Methods = []Method{Eager, JIT, Compile}
+var Methods = []Method{Eager, ChannelsLast, JIT, Compile}
 
 // ErrUnavailable is wrapped by the error of Start when the user's PyTorch does
 // not have the method.
@@ -117,7 +122,7 @@ func (p *Process) Info() Info { return p.info }
 // Load makes the process ready to run a benchmark: inputs, one per b.Args and
 // row-major, become its parameters and arguments. It returns what the method
 // did ahead of time: tracing, freezing and compiling, the first call included;
-// eager does nothing ahead.
+// the eager methods do nothing ahead.
 func (p *Process) Load(ctx context.Context, b suite.Benchmark, inputs [][]float32) (prepare time.Duration, err error) {
 	if err := checkInputs(b, inputs); err != nil {
 		return 0, err

@@ -67,7 +67,7 @@ func result(t *testing.T, p *Process, b suite.Benchmark, inputs [][]float32) []f
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ahead := p.options.Method != Eager; ahead != (prepare > 0) {
+	if ahead := p.options.Method == JIT || p.options.Method == Compile; ahead != (prepare > 0) {
 		t.Errorf("%v prepared %s for %v", p, b.Name, prepare)
 	}
 	out, err := p.Outputs(t.Context())
@@ -93,8 +93,8 @@ func agree(t *testing.T, what string, got, want []float32, tolerance float64) {
 	}
 }
 
-// TestMethodsAgree runs all nine, the large ones with fewer images, eagerly
-// and by JIT.
+// TestMethodsAgree runs all nine, the large ones with fewer images, eagerly in
+// both memory formats and by JIT.
 func TestMethodsAgree(t *testing.T) {
 	fewer := map[string]suite.Benchmark{
 		"conv2d_medium": suite.Conv2D("conv2d_medium", suite.Conv{Batch: 2, In: 64, Height: 56, Width: 56, Out: 64, Kernel: 3}),
@@ -104,12 +104,15 @@ func TestMethodsAgree(t *testing.T) {
 	path := python(t)
 	eager := start(t, Options{Python: path, Method: Eager, Threads: 1})
 	jit := start(t, Options{Python: path, Method: JIT, Threads: 1})
+	channelsLast := start(t, Options{Python: path, Method: ChannelsLast, Threads: 1})
 	for _, b := range suite.Nine() {
 		if f, ok := fewer[b.Name]; ok {
 			b = f
 		}
 		inputs := draw(b)
-		agree(t, b.Name, result(t, jit, b, inputs), result(t, eager, b, inputs), 1e-4)
+		want := result(t, eager, b, inputs)
+		agree(t, b.Name+" by JIT", result(t, jit, b, inputs), want, 1e-4)
+		agree(t, b.Name+" in channels-last", result(t, channelsLast, b, inputs), want, 1e-4)
 	}
 }
 

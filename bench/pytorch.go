@@ -13,6 +13,7 @@ import (
 // PyTorch is one of PyTorch's ways to run a model, in processes of the user's
 // own Python.
 type PyTorch struct {
+	name    string
 	options baseline.Options
 	process *baseline.Process
 	info    baseline.Info
@@ -21,16 +22,23 @@ type PyTorch struct {
 
 // NewPyTorch makes the contestant; the process of each round is started by Open.
 func NewPyTorch(o baseline.Options) *PyTorch {
-	return &PyTorch{options: o, prepare: map[string]time.Duration{}}
+	name := map[baseline.Method]string{
+		baseline.Eager:        results.PyTorchDefault,
+		baseline.ChannelsLast: results.PyTorchChannelsLast,
+		baseline.JIT:          results.PyTorchJIT,
+		baseline.Compile:      results.PyTorchCompile,
+	}[o.Method]
+	return &PyTorch{name: name, options: o, prepare: map[string]time.Duration{}}
 }
 
-// Name as in results.Methods.
-func (p *PyTorch) Name() string {
-	return map[baseline.Method]string{
-		baseline.Eager:   results.PyTorchDefault,
-		baseline.JIT:     results.PyTorchJIT,
-		baseline.Compile: results.PyTorchCompile,
-	}[p.options.Method]
+// Name as in results.Methods, or what Named made it.
+func (p *PyTorch) Name() string { return p.name }
+
+// Named gives the contestant another name: several versions of PyTorch may take
+// turns.
+func (p *PyTorch) Named(name string) *PyTorch {
+	p.name = name
+	return p
 }
 
 // Open starts a fresh Python process.

@@ -88,5 +88,6 @@ func (s *Scheduled) session(ctx context.Context, c *Case, runs int) (*measure.Se
 func (s *Scheduled) Describe(c *Case, e *results.Entry) {
 	choice, o := s.choices[c.Name], s.outcomes[c.Name]
 	e.Schedule, e.ChosenBy, e.Trials = choice.Schedule.String(), choice.By, choice.Trials
-	e.PrepareMS, e.Versions.LLVM = o.PrepareNanoseconds/1e6, s.lab.LLVM()
+	e.PrepareMS, e.CompileMS, e.Versions.LLVM = o.PrepareNanoseconds/1e6, o.CompileMilliseconds, s.lab.LLVM()
+	e.PreparedBytes, e.WorkspaceBytes = o.PreparedBytes, o.WorkspaceBytes
 }

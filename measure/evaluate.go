@@ -309,6 +309,7 @@ func (l *Lab) converse(ctx context.Context, j *job, r *process) (Outcome, error)
 	}
 	outcome, right := l.judge(j, first.Verdict, first.Error)
 	outcome.PrepareNanoseconds = first.PrepareNanoseconds
+	outcome.PreparedBytes, outcome.WorkspaceBytes = j.object.PreparedBytes, j.object.WorkspaceBytes
 	if !right {
 		return outcome, nil
 	}

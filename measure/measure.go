@@ -57,6 +57,8 @@ type Outcome struct {
 	MaxError            float64 // largest |got - want| / Σ|terms|
 	PrepareNanoseconds  float64 // time of the one `prepare` call
 	CompileMilliseconds float64
+	PreparedBytes       int64   // what prepare leaves in memory; 0 where Cached
+	WorkspaceBytes      int64   // what a run needs besides inputs and outputs; 0 where Cached
 	BusyThreads         float64 // CPU time over wall time of the kernel alone; 0 when that was too short to tell
 	Cached              bool    // remembered by the tuning database, not measured now
 }

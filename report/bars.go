@@ -17,6 +17,7 @@ import (
 // methodColours are the methods' in all figures.
 var methodColours = map[string]color.Color{
 	results.Agent: blue, results.PyTorchDefault: orange, results.PyTorchJIT: green, results.PyTorchCompile: purple,
+	results.PyTorchChannelsLast: skyBlue,
 }
 
 // bar is one value with its interval, or a word for why there is none.

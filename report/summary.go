@@ -14,6 +14,7 @@ import (
 // short is how column names call a method.
 var short = map[string]string{
 	results.Agent: "RL", results.PyTorchDefault: "Default", results.PyTorchJIT: "JIT", results.PyTorchCompile: "Compile",
+	results.PyTorchChannelsLast: "Channels-Last",
 }
 
 // CSV is the summary, one row per benchmark. Cells of what is not known are

@@ -40,11 +40,17 @@ type Entry struct {
 	MaxError float64 `json:"max_error,omitempty"`
 	// PrepareMS is the time of work done once, ahead, on weights alone.
 	PrepareMS float64 `json:"prepare_ms,omitempty"`
+	// PreparedBytes is what that work leaves in memory, WorkspaceBytes what a run
+	// needs besides its inputs and outputs.
+	PreparedBytes  int64 `json:"prepared_bytes,omitempty"`
+	WorkspaceBytes int64 `json:"workspace_bytes,omitempty"`
+	// CompileMS is the time from the program's text to object code.
+	CompileMS float64 `json:"compile_ms,omitempty"`
 	// Agreement compares the outputs with other methods', by method name.
 	Agreement map[string]Agreement `json:"agreement,omitempty"`
 
 	Schedule string `json:"schedule,omitempty"`  // text form
-	ChosenBy string `json:"chosen_by,omitempty"` // "greedy" or "search"
+	ChosenBy string `json:"chosen_by,omitempty"` // "greedy", "search", "default", or the file it is in
 	Trials   int    `json:"trials,omitempty"`    // candidates measured before this one was chosen
 
 	Machine  MachineInfo `json:"machine,omitzero"`
@@ -178,6 +184,7 @@ func (e Entry) checkRates() error {
 	}{
 		{"std_time_ms", e.StdTimeMS}, {"iqr_share", e.IQRShare}, {"gflops", e.GFLOPS}, {"peak_gflops", e.PeakGFLOPS},
 		{"peak_share", e.PeakShare}, {"max_error", e.MaxError}, {"prepare_ms", e.PrepareMS},
+		{"compile_ms", e.CompileMS},
 	} {
 		if !(rate.value >= 0) || math.IsInf(rate.value, 0) {
 			return fmt.Errorf("%s is %g; it is zero or above, and finite", rate.key, rate.value)

@@ -11,6 +11,9 @@ const (
 	PyTorchDefault = "PyTorch-Default"
 	PyTorchJIT     = "PyTorch-JIT"
 	PyTorchCompile = "PyTorch-Compile"
+	// PyTorchChannelsLast is PyTorch-Default on images given channels-last, which
+	// stay so.
+	PyTorchChannelsLast = "PyTorch-Channels-Last"
 )
 
 // Method is one way to run a benchmark, and where its results live.
@@ -27,6 +30,7 @@ var Methods = []Method{
 	{Name: PyTorchDefault, File: "pytorch_output.json", Command: "nestling bench pytorch"},
 	{Name: PyTorchJIT, File: "pytorch_jit_output.json", Command: "nestling bench pytorch-jit"},
 	{Name: PyTorchCompile, File: "pytorch_compile_output.json", Command: "nestling bench pytorch-compile", Optional: true},
+	{Name: PyTorchChannelsLast, File: "pytorch_channels_last_output.json", Command: "nestling bench pytorch-channels-last", Optional: true},
 }
 
 // MethodNamed finds a method by its name.

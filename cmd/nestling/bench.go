@@ -86,6 +86,7 @@ method's results into the benchmarks folder of a run.`,
 		benchPyTorchCommand(s, baseline.Eager, "pytorch", "PyTorch as it comes (eager)"),
 		benchPyTorchCommand(s, baseline.JIT, "pytorch-jit", "PyTorch JIT: traced, frozen, optimized for inference"),
 		benchPyTorchCommand(s, baseline.Compile, "pytorch-compile", "torch.compile (PyTorch 2)"),
+		benchPyTorchCommand(s, baseline.ChannelsLast, "pytorch-channels-last", "PyTorch (eager) on images given channels-last"),
 		figuresCommand(s),
 	)
 	return c
