@@ -203,13 +203,13 @@ func (p *Program) Flops() float64 {
 }
 
 // FusibleProducers lists the operations whose result operand values of op are
-// directly (not through a slice or reshape), that have no other use, and that are
-// computed at the same time: ahead of it, or at run time.
+// directly (not through a slice or reshape), that have no other use, are not
+// written out, and are computed at the same time: ahead of it, or at run time.
 func (p *Program) FusibleProducers(op int) []int {
 	var out []int
 	for _, operand := range p.Ops[op].Operands {
 		v := p.Values[operand.Value]
-		if v.Kind == ValueResult && p.Uses(operand.Value) == 1 && !slices.Contains(out, v.Op) && v.Weight == p.Values[p.Ops[op].Result].Weight {
+		if v.Kind == ValueResult && p.Ops[v.Op].Code == "" && p.Uses(operand.Value) == 1 && !slices.Contains(out, v.Op) && v.Weight == p.Values[p.Ops[op].Result].Weight {
 			out = append(out, v.Op)
 		}
 	}

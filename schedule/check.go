@@ -76,6 +76,9 @@ func (s *State) checkKind(op int, k Kind) error {
 	if err := s.checkTurn(op); err != nil {
 		return err
 	}
+	if s.program.Ops[op].Code != "" && k != NoTransform {
+		return fmt.Errorf("%s is for loops, and this is written out; its parts can be scheduled", k)
+	}
 	o := &s.ops[op]
 	if len(o.actions) == MaxActions-1 && !(Action{Kind: k}).ends() {
 		return fmt.Errorf("%s would be action %d of at most %d; only V or NT can be the last", k, MaxActions, MaxActions)

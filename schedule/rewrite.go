@@ -69,6 +69,7 @@ var rewrites = map[Kind]func(*rewriter) error{
 	Split:    (*rewriter).split,
 	Layout:   (*rewriter).layout,
 	FoldNorm: (*rewriter).foldNorm,
+	Winograd: (*rewriter).winograd,
 }
 
 // rewrite applies one rewrite to a copy of the program.

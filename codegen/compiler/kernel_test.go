@@ -13,15 +13,21 @@ import (
 	"nestling/suite"
 )
 
-// buffer is memory outside of Go's, page-aligned.
+// buffer is memory outside of Go's, aligned, that ends at a page which must not be
+// touched.
 func buffer(t testing.TB, bytes int64) []float32 {
 	t.Helper()
-	memory, err := syscall.Mmap(-1, 0, int(max(bytes, 4096)), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
+	page := int64(syscall.Getpagesize())
+	size := (max(bytes, 1) + page - 1) / page * page
+	memory, err := syscall.Mmap(-1, 0, int(size+page), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = syscall.Munmap(memory) })
-	return unsafe.Slice((*float32)(unsafe.Pointer(&memory[0])), bytes/4)
+	if err := syscall.Mprotect(memory[size:], syscall.PROT_NONE); err != nil {
+		t.Fatal(err)
+	}
+	return unsafe.Slice((*float32)(unsafe.Pointer(&memory[size-align(max(bytes, 1))])), bytes/4)
 }
 
 func pointer(b []float32) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b)) }
@@ -68,11 +74,16 @@ func load(t testing.TB, p *program.Program, r codegen.Result, inputs [][]float32
 // check runs the kernel twice and compares its outputs with the reference.
 func (k *kernel) check(t testing.TB, want *reference.Reference) {
 	t.Helper()
+	k.checkWithin(t, want, reference.DefaultTolerance)
+}
+
+func (k *kernel) checkWithin(t testing.TB, want *reference.Reference, tolerance float64) {
+	t.Helper()
 	for range 2 {
 		if err := k.loaded.Call(k.symbol+"_run_packed", k.run...); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := want.Check(k.outputs, reference.DefaultTolerance); err != nil {
+		if _, err := want.Check(k.outputs, tolerance); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -17,14 +17,17 @@ const (
 
 // emitter writes MLIR statements, one a line, and names their values.
 type emitter struct {
+	prefix    string // of every name
 	body      strings.Builder
 	next      int
 	constants map[int]bool
 	floats    map[float64]bool
 }
 
-func newEmitter() *emitter {
-	return &emitter{constants: map[int]bool{}, floats: map[float64]bool{}}
+// newEmitter makes an emitter whose names no other code has: they begin with the
+// name of the operation that is written.
+func newEmitter(operation string) *emitter {
+	return &emitter{prefix: "%" + strings.ReplaceAll(operation, ".", "_") + "_", constants: map[int]bool{}, floats: map[float64]bool{}}
 }
 
 // line writes one statement.
@@ -34,7 +37,7 @@ func (e *emitter) line(format string, arguments ...any) {
 
 // value writes a statement that defines a value, and returns its name.
 func (e *emitter) value(format string, arguments ...any) string {
-	name := fmt.Sprintf("%%w%d", e.next)
+	name := fmt.Sprintf("%s%d", e.prefix, e.next)
 	e.next++
 	e.line("%s = %s", name, fmt.Sprintf(format, arguments...))
 	return name
@@ -43,18 +46,17 @@ func (e *emitter) value(format string, arguments ...any) string {
 // constant names an index constant.
 func (e *emitter) constant(n int) string {
 	e.constants[n] = true
-	return fmt.Sprintf("%%c%d", n)
+	return fmt.Sprintf("%sc%d", e.prefix, n)
 }
 
 // splat names a vector of equal numbers.
 func (e *emitter) splat(x float64) string {
 	e.floats[x] = true
-	return splatName(x)
+	return e.splatName(x)
 }
 
-func splatName(x float64) string {
-	name := strings.NewReplacer(".", "_", "-", "m").Replace(fmt.Sprint(x))
-	return "%k" + name
+func (e *emitter) splatName(x float64) string {
+	return e.prefix + "k" + strings.ReplaceAll(fmt.Sprint(x), "-", "m")
 }
 
 // affine writes an affine expression of d0, d1, … which are the given values.
@@ -76,7 +78,7 @@ func (e *emitter) loop(count int, body func(i string)) {
 
 // loopBetween writes a loop over the indices from low up to high.
 func (e *emitter) loopBetween(low, high string, body func(i string)) {
-	name := fmt.Sprintf("%%i%d", e.next)
+	name := fmt.Sprintf("%si%d", e.prefix, e.next)
 	e.next++
 	e.line("scf.for %s = %s to %s step %s {", name, low, high, e.constant(1))
 	body(name)
@@ -144,9 +146,9 @@ func (e *emitter) alloc(shape ...int) buffer {
 	return buffer{e.value("memref.alloc() {alignment = 64 : i64} : %s", t), t}
 }
 
-// part is b[i] for a buffer of the given shape: the part of one thread, or of
+// slice is b[i] for a buffer of the given shape: the part of one thread, or of
 // one frequency.
-func (e *emitter) part(b buffer, shape []int, i string) buffer {
+func (e *emitter) slice(b buffer, shape []int, i string) buffer {
 	zeros, ones := slices.Repeat([]string{"0"}, len(shape)-1), slices.Repeat([]string{"1"}, len(shape))
 	t := strided(shape[1:])
 	name := e.value("memref.subview %s[%s][1,%s][%s] : %s to %s", b.name, strings.Join(append([]string{i}, zeros...), ","),
@@ -158,10 +160,10 @@ func (e *emitter) part(b buffer, shape []int, i string) buffer {
 func (e *emitter) statements() string {
 	var head strings.Builder
 	for _, n := range sortedKeys(e.constants) {
-		fmt.Fprintf(&head, "%%c%d = arith.constant %d : index\n", n, n)
+		fmt.Fprintf(&head, "%sc%d = arith.constant %d : index\n", e.prefix, n, n)
 	}
 	for _, x := range sortedKeys(e.floats) {
-		fmt.Fprintf(&head, "%s = arith.constant dense<%.9e> : %s\n", splatName(x), x, vectorType)
+		fmt.Fprintf(&head, "%s = arith.constant dense<%.9e> : %s\n", e.splatName(x), x, vectorType)
 	}
 	return head.String() + e.body.String()
 }

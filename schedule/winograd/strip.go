@@ -2,8 +2,6 @@ package winograd
 
 import (
 	"fmt"
-
-	"nestling/program"
 )
 
 // convolution writes the strips of one convolution.
@@ -29,7 +27,7 @@ func Write(name string, s Spec) (Code, error) {
 	if err := s.Check(); err != nil {
 		return Code{}, err
 	}
-	e := newEmitter()
+	e := newEmitter(name)
 	c := &convolution{emitter: e, Spec: &s, name: name}
 	operands := c.operands()
 	result := e.alloc(s.resultShape()...)
@@ -39,7 +37,7 @@ func Write(name string, s Spec) (Code, error) {
 	c.result = e.flatten(result, s.resultShape())
 	e.threads(s.Threads, s.Images/s.Group*s.strips(), func(thread string, share func(body func(item string))) {
 		for i, b := range scratch {
-			*b = e.part(all[i], append([]int{s.Threads}, shapes[i]...), thread)
+			*b = e.slice(all[i], append([]int{s.Threads}, shapes[i]...), thread)
 		}
 		c.clearMargins()
 		share(func(item string) { c.strip(c.place(item), item) })
@@ -90,10 +88,11 @@ func (e *emitter) flatten(b buffer, shape []int) buffer {
 // threads runs body once per thread; share in it loops over the thread's part of
 // the items, of which all parts have about as many.
 func (e *emitter) threads(threads, items int, body func(thread string, share func(func(item string)))) {
-	e.line("scf.forall (%%thread) in (%d) {", threads)
-	body("%thread", func(each func(item string)) {
-		first := e.affine(fmt.Sprintf("(d0*%d) floordiv %d", items, threads), "%thread")
-		last := e.affine(fmt.Sprintf("(d0*%d+%d) floordiv %d", items, items, threads), "%thread")
+	thread := e.prefix + "thread"
+	e.line("scf.forall (%s) in (%d) {", thread, threads)
+	body(thread, func(each func(item string)) {
+		first := e.affine(fmt.Sprintf("(d0*%d) floordiv %d", items, threads), thread)
+		last := e.affine(fmt.Sprintf("(d0*%d+%d) floordiv %d", items, items, threads), thread)
 		e.loopBetween(first, last, each)
 	})
 	e.line("}")
@@ -269,9 +268,9 @@ func (c *convolution) eachTile(member string, body func(t, x, tile string)) {
 func (c *convolution) product(before func(frequency string)) {
 	c.loop(c.frequencies(), func(f string) {
 		before(f)
-		values := c.part(c.values, c.valuesShape(), f)
-		weights := c.part(c.weights, c.Weights(), f)
-		products := c.part(c.products, c.productsShape(), f)
+		values := c.slice(c.values, c.valuesShape(), f)
+		weights := c.slice(c.weights, c.Weights(), f)
+		products := c.slice(c.products, c.productsShape(), f)
 		c.gemm(values, weights, products)
 	})
 }
@@ -294,16 +293,6 @@ func (c *convolution) gemm(values, weights, products buffer) {
 %%n = arith.addf %%s, %%m : f32
 linalg.yield %%n : f32 } -> %s`, v, w, vt, wt, fill, pt, c.name, pt)
 	c.line("bufferization.materialize_in_destination %s in restrict writable %s : (%s, %s) -> ()", sum, products.name, pt, products.typ)
-}
-
-// part describes what gemm writes.
-func (s *Spec) part(name string) Part {
-	values := []program.Value{
-		{Kind: program.ValueInner, Shape: s.valuesShape()[1:]},
-		{Kind: program.ValueInner, Shape: s.Weights()[1:]},
-	}
-	_ = values
-	return Part{}
 }
 
 // transformOutput is Aᵀ m A of every tile of a strip and 16 channels, with what

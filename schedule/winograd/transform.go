@@ -4,8 +4,8 @@ package winograd
 // Networks" (2016), section 4: Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A, one dimension at a
 // time, on vectors of 16 channels.
 
-// matrixG transforms a row of three weights, for tiles of m outputs.
-func matrixG(m int) [][3]float64 {
+// MatrixG transforms a row of three weights, for tiles of m outputs.
+func MatrixG(m int) [][3]float64 {
 	if m == 2 {
 		return [][3]float64{{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}}
 	}

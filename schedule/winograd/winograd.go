@@ -13,8 +13,6 @@ package winograd
 import (
 	"errors"
 	"fmt"
-
-	"nestling/program"
 )
 
 // Prefetch bits: what is fetched while the products run.
@@ -48,15 +46,8 @@ type Code struct {
 	// weights (Weights), and those of bias and residual that there are.
 	Operands [][]int
 	Result   []int
-	// Parts are the operations in Statements that can be scheduled.
+	// Parts can be scheduled: NAME.fill and NAME.gemm of each convolution.
 	Parts []Part
-}
-
-// Part is the matrix product of one frequency, or the zeros that it starts from.
-// Op's operands and result are indices into Values.
-type Part struct {
-	Ops    []program.Op
-	Values []program.Value
 }
 
 // OutHeight and OutWidth are the extent of the result.
