@@ -115,13 +115,12 @@ func (c *convolution) unpad() {
 // the same place of its first operand.
 func samePlaces(o *program.Op) bool {
 	n := len(o.Loops)
-	return isIdentity(o.Operands[0].Map, n) && isIdentity(o.Init().Map, n)
+	return samePlace(o.Operands[0].Map, n) && samePlace(o.Init().Map, n)
 }
 
-func isIdentity(m program.AccessMap, loops int) bool {
-	want := identity(loops)
-	return slices.EqualFunc(m.Coefficients, want.Coefficients, slices.Equal) && slices.Equal(m.Offsets, want.Offsets)
-}
+// samePlace reports whether a map accesses an element for each iteration of n
+// loops, in their order.
+func samePlace(m program.AccessMap, n int) bool { return len(m.Coefficients) == n && isIdentity(m) }
 
 // zeros reports whether all elements of a value are zero.
 func (r *rewriter) zeros(value int) bool {
@@ -156,7 +155,7 @@ func (c *convolution) start(value int) error {
 // channel as its operand i.
 func (c *convolution) perChannel(o *program.Op, i int) bool {
 	m := o.Operands[i].Map
-	return len(o.Loops) == 4 && isIdentity(o.Init().Map, 4) && len(m.Coefficients) == 1 &&
+	return len(o.Loops) == 4 && samePlace(o.Init().Map, 4) && len(m.Coefficients) == 1 &&
 		slices.Equal(m.Coefficients[0], unit(4, 1)) && m.Offsets[0] == 0
 }
 
@@ -179,11 +178,11 @@ func (c *convolution) take() bool {
 		return false
 	}
 	o := &c.Ops[next]
-	if o.Code != "" || len(o.Loops) != 4 || !isIdentity(o.Init().Map, 4) {
+	if o.Code != "" || len(o.Loops) != 4 || !samePlace(o.Init().Map, 4) {
 		return false
 	}
 	own := slices.IndexFunc(o.Operands, func(operand program.Operand) bool { return operand.Value == result })
-	if !isIdentity(o.Operands[own].Map, 4) || !(c.takeRelu(o, own) || c.takeSum(o, own)) {
+	if !samePlace(o.Operands[own].Map, 4) || !(c.takeRelu(o, own) || c.takeSum(o, own)) {
 		return false
 	}
 	c.last = next
@@ -211,7 +210,7 @@ func (c *convolution) takeSum(o *program.Op, own int) bool {
 	}
 	other := 1 - own
 	switch {
-	case isIdentity(o.Operands[other].Map, 4) && c.residual < 0:
+	case samePlace(o.Operands[other].Map, 4) && c.residual < 0:
 		c.residual = o.Operands[other].Value
 	case c.perChannel(o, other) && c.bias < 0:
 		c.bias = o.Operands[other].Value
