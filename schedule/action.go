@@ -60,13 +60,17 @@ const (
 // Kinds lists the classic six actions in a fixed order that policies rely on.
 var Kinds = []Kind{Interchange, Tile, TileParallel, TileFuse, Vectorize, NoTransform}
 
+// LoopActions lists the actions that arrange the loops of an operation.
+var LoopActions = append(slices.Clone(Kinds), Pack, Prefetch, Unroll)
+
+// Rewrites lists the actions that change the program itself.
+var Rewrites = []Kind{Split, Layout, Cut, FoldNorm, Winograd, WinogradChain}
+
 // Vocabulary lists every action.
-var Vocabulary = append(slices.Clone(Kinds), Pack, Prefetch, Unroll, Split, Layout, Cut, FoldNorm, Winograd, WinogradChain)
+var Vocabulary = slices.Concat(LoopActions, Rewrites)
 
 // rewrites reports whether the action changes the program itself.
-func (k Kind) rewrites() bool {
-	return slices.Contains([]Kind{Split, Layout, Cut, FoldNorm, Winograd, WinogradChain}, k)
-}
+func (k Kind) rewrites() bool { return slices.Contains(Rewrites, k) }
 
 // MaxActions is the largest number of actions of one operation, the closing
 // Vectorize or NoTransform included.
