@@ -46,7 +46,7 @@ func drawRewrites(p *program.Program, o schedule.Options, rng *rand.Rand) (sched
 	var s schedule.Schedule
 	rewritten := p
 	for range rng.IntN(maxRewrites + 1) {
-		op := &rewritten.Ops[rng.IntN(len(rewritten.Ops))]
+		op := drawOp(rewritten, rng)
 		next := appendActions(s, op.Name, drawRewrite(op, rng))
 		// From the beginning: actions of one operation stand on one line, so the
 		// order may be another than that of the draws.
@@ -55,6 +55,16 @@ func drawRewrites(p *program.Program, o schedule.Options, rng *rand.Rand) (sched
 		}
 	}
 	return s, rewritten
+}
+
+// drawOp prefers convolutions and products, which rewrites are mostly for.
+func drawOp(p *program.Program, rng *rand.Rand) *program.Op {
+	for range 4 {
+		if op := &p.Ops[rng.IntN(len(p.Ops))]; op.IsContraction() {
+			return op
+		}
+	}
+	return &p.Ops[rng.IntN(len(p.Ops))]
 }
 
 // appendActions is a schedule with more actions of an operation.

@@ -146,6 +146,6 @@ func benchmark(rng *rand.Rand, name string) suite.Benchmark {
 		return suite.ResNetBlock(name, size(2), channels(), 3+rng.IntN(14), 3+rng.IntN(14))
 	default:
 		return suite.Conv2D(name, suite.Conv{Batch: size(3), In: channels(), Height: 3 + rng.IntN(18), Width: 3 + rng.IntN(18),
-			Out: channels(), Kernel: 1 + 2*rng.IntN(3)})
+			Out: channels(), Kernel: []int{1, 3, 3, 3, 5}[rng.IntN(5)]})
 	}
 }
