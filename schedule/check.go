@@ -23,7 +23,7 @@ func (s *State) check(op int, a Action) error {
 	}
 	switch {
 	case a.Kind == Interchange:
-		return checkPermutation(a.Order, len(s.ops[op].bounds))
+		return checkPermutation("I", "loops", a.Order, len(s.ops[op].bounds))
 	case a.Kind.tiles():
 		return s.checkSizes(op, a)
 	}
@@ -156,15 +156,16 @@ func isCopy(o *program.Op) bool {
 	return len(o.Body) == 0 && o.Yield == 0 && len(o.Operands) == 2 && len(o.Operands[0].Map.Coefficients) > 0
 }
 
-func checkPermutation(order []int, loops int) error {
+// checkPermutation checks that the order of what is one of n things.
+func checkPermutation(what, things string, order []int, n int) error {
 	sorted := slices.Clone(order)
 	slices.Sort(sorted)
-	want := make([]int, loops)
+	want := make([]int, n)
 	for i := range want {
 		want[i] = i
 	}
 	if !slices.Equal(sorted, want) {
-		return fmt.Errorf("I(%s) is not a permutation of its %d loops; each of %s must occur once", join(order, ","), loops, join(want, " "))
+		return fmt.Errorf("%s(%s) is not a permutation of its %d %s; each of %s must occur once", what, join(order, ","), n, things, join(want, " "))
 	}
 	return nil
 }

@@ -25,11 +25,11 @@ func (r *rewriter) layout() error {
 	if o.Code != "" || o.Inside > 0 {
 		return fmt.Errorf("it is written out, and its layouts are fixed")
 	}
-	if err := checkPermutation(order, len(o.Operands[i].Map.Coefficients)); err != nil {
+	if err := checkPermutation("order ", "dimensions", order, len(o.Operands[i].Map.Coefficients)); err != nil {
 		return err
 	}
 	if slices.IsSorted(order) {
-		return fmt.Errorf("L(%s) changes no order", join(r.args, ","))
+		return fmt.Errorf("changes no order")
 	}
 	if r.Values[o.Operands[i].Value].Kind == program.ValueEmpty && !o.Operands[i].Init {
 		return fmt.Errorf("operand %d has no content; it only gives a window its size", i)
