@@ -66,10 +66,11 @@ type rewriter struct {
 
 // rewrites are the functions behind the actions.
 var rewrites = map[Kind]func(*rewriter) error{
-	Split:    (*rewriter).split,
-	Layout:   (*rewriter).layout,
-	FoldNorm: (*rewriter).foldNorm,
-	Winograd: (*rewriter).winograd,
+	Split:         (*rewriter).split,
+	Layout:        (*rewriter).layout,
+	FoldNorm:      (*rewriter).foldNorm,
+	Winograd:      (*rewriter).winograd,
+	WinogradChain: (*rewriter).winogradChain,
 }
 
 // rewrite applies one rewrite to a copy of the program.

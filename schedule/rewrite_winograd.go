@@ -39,6 +39,76 @@ func (r *rewriter) winograd() error {
 	return nil
 }
 
+// winogradChain is WC(m, rows, prefetch) on a convolution whose image another one
+// computes: both are written out as one, the second a strip behind the first.
+//
+// FIRST.gemm, FIRST.fill, SECOND.gemm and SECOND.fill can be scheduled.
+func (r *rewriter) winogradChain() error {
+	if err := r.want(3, "the outputs of a tile, tile rows of a strip, and what to prefetch, as in WC(4,1,2)"); err != nil {
+		return err
+	}
+	second, err := r.convolution(r.op)
+	if err != nil {
+		return err
+	}
+	first, err := second.feeding()
+	if err != nil {
+		return err
+	}
+	second.finish()
+	chain := winograd.Chain{First: first.spec(), Second: second.spec()}
+	for _, spec := range []*winograd.Spec{&chain.First, &chain.Second} {
+		spec.M, spec.Rows, spec.Group, spec.Prefetch, spec.Threads = r.args[0], r.args[1], 1, r.args[2], r.options.Threads
+	}
+	code, err := winograd.WriteChain(first.name, second.name, chain)
+	if err != nil {
+		return err
+	}
+	secondWeights := second.transformedWeights(chain.Second)
+	before := len(r.Ops)
+	firstWeights := first.transformedWeights(chain.First)
+	second.shift(len(r.Ops) - before)
+	operands := append([]int{first.image, firstWeights}, first.epilogue()...)
+	operands = append(append(operands, secondWeights), second.epilogue()...)
+	r.Ops[first.op].Name += ".direct"
+	second.writeOut(operands, code)
+	r.Prune()
+	return nil
+}
+
+// feeding is the convolution that computes the image of this one, with all that
+// lies between them.
+func (c *convolution) feeding() (*convolution, error) {
+	none := errors.New("its image must be what another convolution computes for it alone, through bias and relu at most")
+	op := c.image
+	for {
+		v := &c.Values[op]
+		if v.Kind != program.ValueResult {
+			return nil, none
+		}
+		o := &c.Ops[v.Op]
+		if o.Family == program.Conv {
+			return c.feedingFrom(v.Op, none)
+		}
+		if len(o.Loops) != 4 || len(o.Operands) < 2 {
+			return nil, none
+		}
+		op = o.Operands[0].Value
+	}
+}
+
+func (c *convolution) feedingFrom(op int, none error) (*convolution, error) {
+	first, err := c.rewriter.convolution(op)
+	if err != nil {
+		return nil, fmt.Errorf("%s, which computes its image: %w", c.Ops[op].Name, err)
+	}
+	first.finish()
+	if c.Ops[first.last].Result != c.image || c.Uses(c.image) != 1 {
+		return nil, none
+	}
+	return first, nil
+}
+
 // convolution is a 3×3 convolution with all that can be computed with it.
 type convolution struct {
 	*rewriter
@@ -314,9 +384,14 @@ func matrix(rows [][3]float64) program.Value {
 func (c *convolution) before(o program.Op, shape []int, weight bool) int {
 	o.Result = c.add(program.Value{Kind: program.ValueResult, Shape: shape, Weight: weight})
 	c.insert(c.op, o)
-	c.op++
-	c.last++
+	c.shift(1)
 	return o.Result
+}
+
+// shift follows operations that were inserted before the convolution.
+func (c *convolution) shift(n int) {
+	c.op += n
+	c.last += n
 }
 
 // fill adds an operation that fills a tensor with zeros.

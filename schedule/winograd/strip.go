@@ -29,7 +29,7 @@ func Write(name string, s Spec) (Code, error) {
 	}
 	e := newEmitter(name)
 	c := &convolution{emitter: e, Spec: &s, name: name}
-	operands := c.operands()
+	operands := append(c.imageOperand(), c.weightOperands(1)...)
 	result := e.alloc(s.resultShape()...)
 	scratch := []*buffer{&c.input, &c.values, &c.products, &c.output}
 	shapes := [][]int{s.inputShape(), s.valuesShape(), s.productsShape(), s.outputShape()}
@@ -42,23 +42,30 @@ func Write(name string, s Spec) (Code, error) {
 		c.clearMargins()
 		share(func(item string) { c.strip(c.place(item), item) })
 	})
-	e.line("%%out = bufferization.to_tensor %s restrict writable : %s to %s", result.name, result.typ, tensor(s.resultShape()...))
+	e.toTensor(result, s.resultShape())
 	return Code{Statements: e.statements(), Operands: operands, Result: s.resultShape(), Parts: []Part{s.part(name)}}, nil
 }
 
 func (s *Spec) imageShape() []int  { return []int{s.Images, s.In, s.Height, s.Width} }
 func (s *Spec) resultShape() []int { return []int{s.Images, s.Out, s.OutHeight(), s.OutWidth()} }
 
-// operands makes buffers of the operands, and returns their shapes.
-func (c *convolution) operands() [][]int {
-	shapes := [][]int{c.imageShape(), c.Weights()}
-	c.image, c.weights = c.operand(0, c.imageShape()), c.operand(1, c.Weights())
+// imageOperand makes the buffer of the image, which is %in0, and returns its shape.
+func (c *convolution) imageOperand() [][]int {
+	c.image = c.operand(0, c.imageShape())
+	return [][]int{c.imageShape()}
+}
+
+// weightOperands makes buffers of the other operands, from the given number on,
+// and returns their shapes.
+func (c *convolution) weightOperands(first int) [][]int {
+	shapes := [][]int{c.Weights()}
+	c.weights = c.operand(first, c.Weights())
 	if c.Bias {
-		c.bias = c.operand(len(shapes), []int{c.Out})
+		c.bias = c.operand(first+len(shapes), []int{c.Out})
 		shapes = append(shapes, []int{c.Out})
 	}
 	if c.Residual {
-		c.residual = c.flatten(c.operand(len(shapes), c.resultShape()), c.resultShape())
+		c.residual = c.flatten(c.operand(first+len(shapes), c.resultShape()), c.resultShape())
 		shapes = append(shapes, c.resultShape())
 	}
 	return shapes
@@ -68,6 +75,11 @@ func (c *convolution) operands() [][]int {
 func (e *emitter) operand(i int, shape []int) buffer {
 	t := memref(shape...)
 	return buffer{e.value("bufferization.to_buffer %%in%d read_only : %s to %s", i, tensor(shape...), t), t}
+}
+
+// toTensor defines %out.
+func (e *emitter) toTensor(result buffer, shape []int) {
+	e.line("%%out = bufferization.to_tensor %s restrict writable : %s to %s", result.name, result.typ, tensor(shape...))
 }
 
 // scratch makes buffers with a part for each thread.
@@ -117,11 +129,14 @@ func (c *convolution) strip(p place, item string) {
 		}
 		c.prefetchResult(p, frequency)
 	})
-	c.eachImage(p, func(p place, member string) {
-		c.loop(ceil(c.Out, lanes), func(block string) {
-			c.transformOutput(block, member, c.toStrip())
-			c.writeStrip(p, block)
-		})
+	c.eachImage(p, func(p place, member string) { c.finishStrip(p, member) })
+}
+
+// finishStrip transforms a strip's products back and writes its results.
+func (c *convolution) finishStrip(p place, member string) {
+	c.loop(ceil(c.Out, lanes), func(block string) {
+		c.transformOutput(block, member, c.toStrip())
+		c.writeStrip(p, block)
 	})
 }
 
