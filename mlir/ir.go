@@ -158,6 +158,9 @@ func (b Block) InsertBefore(anchor, op Operation) {
 	C.mlirBlockInsertOwnedOperationBefore(b.raw, anchor.raw, op.raw)
 }
 
+// IsNull tells a reference to nothing.
+func (v Value) IsNull() bool { return v.raw.ptr == nil }
+
 // Type is the value's type.
 func (v Value) Type() Type { return Type{C.mlirValueGetType(v.raw)} }
 

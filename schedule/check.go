@@ -142,7 +142,7 @@ func (s *State) checkFuse(op int) error {
 	if slices.ContainsFunc(s.ops[op].actions, func(a Action) bool { return a.Kind.tiles() }) {
 		return fmt.Errorf("TF must be the first tiling; after %s the producers are out of reach", s.ops[op].actions[len(s.ops[op].actions)-1])
 	}
-	if isCopy(&s.program.Ops[op]) {
+	if isPlainCopy(&s.program.Ops[op]) {
 		return errors.New("TF cannot fuse into a copy, whose tile would go through memory all the same; use TP")
 	}
 	if !slices.Contains(s.fusibleLoops(op), true) {
@@ -154,6 +154,13 @@ func (s *State) checkFuse(op int) error {
 // isCopy reports whether an operation yields elements of its one tensor input.
 func isCopy(o *program.Op) bool {
 	return len(o.Body) == 0 && o.Yield == 0 && len(o.Operands) == 2 && len(o.Operands[0].Map.Coefficients) > 0
+}
+
+// isPlainCopy reports whether an operation is a copy that leaves dimensions in
+// their order. One that reorders them has its tile in registers.
+func isPlainCopy(o *program.Op) bool {
+	read, ok := permutedLoops(o.Operands[0].Map)
+	return isCopy(o) && (!ok || slices.IsSorted(read))
 }
 
 // checkPermutation checks that the order of what is one of n things.

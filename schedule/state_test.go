@@ -73,7 +73,7 @@ func TestRefusals(t *testing.T) {
 		{"matmul", "matmul0: T(128,0,0) T(64,0,0) T(32,0,0) T(16,0,0) T(8,0,0) NT", "matmul0: T would be action 5 of at most 5; only V or NT can be the last"},
 		{"matmul", "matmul0: T(1,1,1) V", "matmul0: action V finds no loop of more than one iteration; use NT"},
 		{"softmax", "sum0: T(16,64) V", "sum0: action V shuffles all of 16×64 = 1024 elements, more than 512; tile first"},
-		{"transpose", "generic0: T(32,32) V", "generic0: action V shuffles all of 32×32 = 1024 elements, more than 512; tile first"},
+		{"transpose", "generic0: T(64,64) V", "generic0: action V unrolls 64×64 iterations into 256 vectors, more than 128; tile first"},
 		{"softmax", "exp0: T(4,64) V", "exp0: action V would unroll 256 library calls, more than 128; tile first"},
 		{"conv", "conv0: T(1,8,1,7,4,1,0) V", "conv0: action V cannot read operand 0: its dimension 3 moves with loops 3 6 at once; tile all but one of them to 1"},
 		{"strided", "conv0: T(1,8,1,7,4,1,1) V", "conv0: action V cannot read operand 0: its dimension 3 moves with stride 2 along loop 3; tile that loop to 1"},

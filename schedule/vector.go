@@ -25,8 +25,8 @@ const vectorLanes = 16
 const MaxOddRow = 4 * vectorLanes
 
 // MaxShuffledIterations is the largest iteration space that V takes of reductions
-// that are no contraction, and of operands read across their rows: they become as many shuffles and scalar
-// loads, on which LLVM spends seconds, and half a minute at 2048.
+// that are no contraction: they become as many shuffles and scalar loads, on which
+// LLVM spends seconds, and half a minute at 2048.
 const MaxShuffledIterations = 512
 
 // MaxTransposedElements is how much of an operand of a contraction V transposes on
@@ -79,7 +79,7 @@ func (s *State) checkVectorize(op int) error {
 // shuffles reports whether V has to move elements between lanes.
 func (s *State) shuffles(op int) bool {
 	o := &s.program.Ops[op]
-	return !isContraction(o) && (s.reduces(op) || slices.ContainsFunc(o.Operands, s.transposes(op)))
+	return !isContraction(o) && s.reduces(op)
 }
 
 // row is how long the vectors become: the last loop longer than one in the order of

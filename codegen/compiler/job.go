@@ -148,7 +148,15 @@ func (j *job) makeLoops() error {
 	return j.serialiseSmall()
 }
 
-func (j *job) transformBuffers() error { return j.module.Apply(j.script, "buffer_seq") }
+func (j *job) transformBuffers() error {
+	if err := j.transposesToShuffles(); err != nil {
+		return err
+	}
+	if err := j.module.Apply(j.script, "buffer_seq"); err != nil {
+		return err
+	}
+	return j.loadScalars()
+}
 
 func (j *job) lower() error {
 	// Inputs, outputs and workspace never overlap: part of the C interface.
