@@ -1,7 +1,9 @@
 package compiler
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"nestling/mlir"
@@ -120,30 +122,26 @@ func (j *job) reshapeAllocation(old mlir.Operation, t mlir.Type, chain []mlir.Op
 	return alloc.Result(0), nil
 }
 
+// allocation is a buffer with its place in the workspace, in bytes, and the
+// time of its use: indices of operations of the function.
+type allocation struct {
+	alloc        mlir.Operation
+	size, offset int64
+	first, last  int
+}
+
 // placeWorkspace lays out the buffers that the function allocates at its top
 // level in one workspace, which becomes its last argument, so that a run
-// allocates nothing. Buffers of inner loops stay with their iteration: they may
-// belong to different threads.
+// allocates nothing. Buffers that are not used at the same time share memory.
+// Those of inner loops stay with their iteration: they may belong to different
+// threads.
 func (j *job) placeWorkspace() error {
 	f, _, err := functions(j.module)
 	if err != nil {
 		return err
 	}
-	var allocations []mlir.Operation
-	var offsets []int64
-	total := int64(0)
-	for _, op := range f.Body().Operations() {
-		if op.Name() != "memref.alloc" {
-			continue
-		}
-		shape, static := op.Result(0).Type().Shape()
-		if !static || !op.Result(0).Type().Element().IsF32() {
-			continue
-		}
-		allocations = append(allocations, op)
-		offsets = append(offsets, total)
-		total += align(tensor{shape: shape}.bytes())
-	}
+	buffers := topLevelBuffers(f)
+	total := place(buffers)
 	j.result.WorkspaceBytes = total
 	if total == 0 {
 		return nil
@@ -152,12 +150,80 @@ func (j *job) placeWorkspace() error {
 	if err != nil {
 		return err
 	}
-	for i, op := range allocations {
-		if err := j.replaceByView(op, workspace, offsets[i]); err != nil {
+	for _, b := range buffers {
+		if err := j.replaceByView(b.alloc, workspace, b.offset); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// topLevelBuffers lists the float32 buffers that a function allocates outside
+// all loops.
+func topLevelBuffers(f mlir.Operation) []*allocation {
+	var buffers []*allocation
+	time := map[mlir.Operation]int{}
+	operations := f.Body().Operations()
+	for i, op := range operations {
+		time[op] = i
+	}
+	for i, op := range operations {
+		if op.Name() != "memref.alloc" {
+			continue
+		}
+		shape, static := op.Result(0).Type().Shape()
+		if !static || !op.Result(0).Type().Element().IsF32() {
+			continue
+		}
+		b := &allocation{alloc: op, size: align(tensor{shape: shape}.bytes()), first: len(operations), last: i}
+		b.extend(op.Result(0), time)
+		buffers = append(buffers, b)
+	}
+	return buffers
+}
+
+// extend takes the uses of a value, and of the views of it, into the time of the
+// buffer.
+func (b *allocation) extend(value mlir.Value, time map[mlir.Operation]int) {
+	for _, user := range value.Uses() {
+		if user.Name() == "memref.dealloc" {
+			continue
+		}
+		outermost := user
+		at, top := time[outermost]
+		for !top {
+			outermost = outermost.Parent()
+			at, top = time[outermost]
+		}
+		b.first, b.last = min(b.first, at), max(b.last, at)
+		for _, r := range user.Results() {
+			if r.Type().IsMemRef() {
+				b.extend(r, time)
+			}
+		}
+	}
+}
+
+// place gives each buffer the lowest place that is free while it is used, large
+// ones first, and returns the size of all together.
+func place(buffers []*allocation) int64 {
+	bySize := slices.Clone(buffers)
+	slices.SortStableFunc(bySize, func(a, b *allocation) int { return cmp.Compare(b.size, a.size) })
+	total := int64(0)
+	var placed []*allocation // by offset
+	for _, b := range bySize {
+		b.offset = 0
+		for _, other := range placed {
+			apart := b.last < other.first || other.last < b.first
+			if !apart && b.offset < other.offset+other.size && other.offset < b.offset+b.size {
+				b.offset = other.offset + other.size
+			}
+		}
+		placed = append(placed, b)
+		slices.SortStableFunc(placed, func(a, b *allocation) int { return cmp.Compare(a.offset, b.offset) })
+		total = max(total, b.offset+b.size)
+	}
+	return total
 }
 
 // addWorkspace appends the workspace to the function's arguments.
