@@ -10,13 +10,16 @@ VCS := $(shell git status --porcelain >/dev/null 2>&1 && echo true || echo false
 BUILD := $(GO) build -buildvcs=$(VCS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test lint bench clean
+.PHONY: help setup pytorch2 build run test lint bench clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what is missing on this machine
 	@scripts/setup.sh
+
+pytorch2: ## a current PyTorch 2 beside the system's, to compare with (not needed for anything else)
+	@scripts/pytorch2.sh
 
 build: setup ## build bin/nestling and its workers
 	@mkdir -p bin

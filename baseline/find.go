@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -68,6 +69,38 @@ func importsTorch(ctx context.Context, python string) (string, error) {
 		return "", errors.New(words)
 	}
 	return "", err
+}
+
+// FindPyTorch2 returns the Python of the PyTorch 2 that scripts/pytorch2.sh
+// installs, "" where it is not there.
+func FindPyTorch2() string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	path, err := absolutePython(filepath.Join(cache, "nestling", "pytorch2", "bin", "python"))
+	if err != nil {
+		return ""
+	}
+	return path
+}
+
+// Version asks a Python which PyTorch it has: "1.13", "2.15".
+func Version(ctx context.Context, python string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, findTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, python, "-c", "import torch; print('torch', *torch.__version__.split('.')[:2])")
+	cmd.Dir = "/"
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("the PyTorch of %s: %w", python, err)
+	}
+	words := strings.Fields(lastLine(out))
+	if len(words) != 3 || words[0] != "torch" {
+		return "", fmt.Errorf("the PyTorch of %s: its version is %q", python, lastLine(out))
+	}
+	return words[1] + "." + words[2], nil
 }
 
 // absolutePython finds an executable as a shell would. Links are kept: a

@@ -33,6 +33,11 @@ type Options struct {
 	Save func(map[string]results.File) error
 	// Progress is told what is being run, and how many of how many turns are done.
 	Progress func(done, total int, what string)
+	// Skip leaves a method's results without a benchmark; nil: none is skipped.
+	Skip func(method, benchmark string) bool
+	// Earlier are the files of a contest that was interrupted; this one goes on
+	// with it. Budgets begin anew.
+	Earlier map[string]results.File
 }
 
 // Case is one benchmark, ready to be run by any method.
@@ -93,6 +98,28 @@ type row struct {
 	output    []float32 // of the first turn, for the comparison of methods
 	maxError  float64
 	err       error
+	skipped   bool
+	// earlier is the entry of the contest that this one goes on with, until the
+	// first turn makes another.
+	earlier *results.Entry
+}
+
+// goOn takes over what an earlier contest measured. What failed is tried again.
+func (r *row) goOn(e results.Entry) {
+	if e.Failed() || len(e.Processes()) == 0 {
+		return
+	}
+	r.earlier, r.maxError = &e, e.MaxError
+	for _, p := range e.Processes() {
+		process := make([]float64, len(p))
+		for i, ms := range p {
+			process[i] = ms * 1e6
+		}
+		r.processes = append(r.processes, process)
+		if e.PeakGFLOPS > 0 {
+			r.peaks = append(r.peaks, e.PeakGFLOPS)
+		}
+	}
 }
 
 // contest is the state of Run.
@@ -109,8 +136,12 @@ type contest struct {
 func Run(ctx context.Context, methods []Method, cases []*Case, o Options) (map[string]results.File, error) {
 	c := &contest{Options: o, methods: methods, cases: cases, rows: map[string][]*row{}}
 	for _, m := range methods {
-		for range cases {
-			c.rows[m.Name()] = append(c.rows[m.Name()], &row{})
+		for _, k := range cases {
+			r := &row{skipped: o.Skip != nil && o.Skip(m.Name(), k.Name)}
+			if e, measured := o.Earlier[m.Name()][k.Name]; measured {
+				r.goOn(e)
+			}
+			c.rows[m.Name()] = append(c.rows[m.Name()], r)
 		}
 	}
 	for range o.Processes {
@@ -177,7 +208,7 @@ func (c *contest) finished(m Method) bool {
 }
 
 func (c *contest) over(r *row) bool {
-	return r.err != nil || (len(r.processes) > 0 && r.spent >= c.Budget)
+	return r.skipped || r.err != nil || len(r.processes) >= c.Processes || (len(r.processes) > 0 && r.spent >= c.Budget)
 }
 
 func (c *contest) turn(ctx context.Context, m Method, k *Case, r *row) {
@@ -202,6 +233,7 @@ func (c *contest) turn(ctx context.Context, m Method, k *Case, r *row) {
 	if r.output == nil {
 		r.output = t.Outputs[0]
 	}
+	r.earlier = nil
 	r.processes = append(r.processes, t.Nanoseconds)
 	if t.PeakGFLOPS > 0 {
 		r.peaks = append(r.peaks, t.PeakGFLOPS)

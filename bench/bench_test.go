@@ -244,6 +244,48 @@ func TestInterruption(t *testing.T) {
 	}
 }
 
+// A contest goes on with the results of one that was interrupted, and does not
+// run again what is finished or skipped.
+func TestGoingOn(t *testing.T) {
+	var diary []string
+	ctx, cancel := context.WithCancel(context.Background())
+	m := &scripted{name: results.Agent, diary: &diary, turn: func(benchmark string) error {
+		if benchmark == "b" && len(diary) > 3 {
+			cancel()
+		}
+		return nil
+	}}
+	o := options()
+	o.Skip = func(method, benchmark string) bool { return benchmark == "c" }
+	before, err := Run(ctx, []Method{m}, cases("a", "b", "c"), o)
+	if !errors.Is(err, context.Canceled) || before[results.Agent]["a"].NumRuns != 4 || before[results.Agent]["b"].NumRuns != 2 {
+		t.Fatalf("%v, %v", before, err)
+	}
+	if _, ran := before[results.Agent]["c"]; ran {
+		t.Error("what is to be skipped has results")
+	}
+	diary, o.Earlier, o.Skip = nil, before, nil
+	m.turn = nil
+	after, err := Run(context.Background(), []Method{m}, cases("a", "b"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"RL-Optimized a", "RL-Optimized b", "RL-Optimized b"}
+	if diff := cmp.Diff(want, diary); diff != "" {
+		t.Errorf("turns, -want +got:\n%s", diff)
+	}
+	for _, name := range []string{"a", "b"} {
+		if e := after[results.Agent][name]; e.NumRuns != 6 || e.MedianTimeMS != 2 || e.PeakGFLOPS != 10 || e.Schedule != "of "+name {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+	diary, o.Earlier = nil, after
+	again, err := Run(context.Background(), []Method{m}, cases("a", "b"), o)
+	if diff := cmp.Diff(after, again); err != nil || diff != "" || len(diary) > 0 {
+		t.Errorf("what is finished was run again: %v, %v, %s", diary, err, diff)
+	}
+}
+
 // PyTorch's process may die; that costs one benchmark.
 func TestPyTorchDies(t *testing.T) {
 	ctx := context.Background()

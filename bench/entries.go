@@ -16,6 +16,8 @@ func (c *contest) files() map[string]results.File {
 		for i, k := range c.cases {
 			r := c.rows[m.Name()][i]
 			switch {
+			case r.earlier != nil && r.err == nil:
+				files[m.Name()][k.Name] = *r.earlier
 			case r.err != nil:
 				files[m.Name()][k.Name] = results.NewFailure(m.Name(), k.Name, oneLine(r.err))
 			case len(r.processes) > 0:
@@ -57,7 +59,7 @@ func (c *contest) agreement(m Method, i int) map[string]results.Agreement {
 	agreement := map[string]results.Agreement{}
 	for _, other := range c.methods {
 		theirs := c.rows[other.Name()][i].output
-		if other.Name() == m.Name() || theirs == nil {
+		if other.Name() == m.Name() || own == nil || theirs == nil {
 			continue
 		}
 		// Each may be off by the tolerance, in opposite directions.

@@ -72,12 +72,15 @@ func (f *benchFlags) addTrials(c *cobra.Command) {
 func benchCommand(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "bench",
-		Short: "Run the nine benchmarks with one method",
+		Short: "Run the nine benchmarks with one method, or set schedules beside PyTorch",
 		Long: `Runs the nine benchmarks with one method, checks every output, and writes the
-method's results into the benchmarks folder of a run.`,
+method's results into the benchmarks folder of a run. "schedule" and "table" set
+schedules beside every way to run a model in PyTorch, with no agent and no run.`,
 		Example: `  nestling bench agent
   nestling bench pytorch --run results/lstm/run_1
-  nestling bench pytorch-jit --only matmul_small,linear_large --threads 1`,
+  nestling bench pytorch-jit --only matmul_small,linear_large --threads 1
+  nestling bench schedule matmul_small
+  nestling bench table`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -87,6 +90,8 @@ method's results into the benchmarks folder of a run.`,
 		benchPyTorchCommand(s, baseline.JIT, "pytorch-jit", "PyTorch JIT: traced, frozen, optimized for inference"),
 		benchPyTorchCommand(s, baseline.Compile, "pytorch-compile", "torch.compile (PyTorch 2)"),
 		benchPyTorchCommand(s, baseline.ChannelsLast, "pytorch-channels-last", "PyTorch (eager) on images given channels-last"),
+		benchScheduleCommand(s),
+		benchTableCommand(s),
 		figuresCommand(s),
 	)
 	return c
