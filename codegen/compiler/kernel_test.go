@@ -95,11 +95,11 @@ func compile(t testing.TB, c *Compiler, p *program.Program, text string) codegen
 	if err != nil {
 		t.Fatal(err)
 	}
-	script, err := schedule.Script(p, s, schedule.Options{Threads: 1})
+	written, err := schedule.Write(p, s, schedule.Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.Compile(codegen.Request{Module: p.Module, Script: script, Threads: 1})
+	r, err := c.Compile(codegen.Request{Module: written.Module, Script: written.Script, Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,6 +167,19 @@ func BenchmarkMatmulCandidate(b *testing.B) {
 	defer c.Close()
 	p := analyse(b, c, suite.Matmul("product", 256, 256, 256).Module)
 	const text = "matmul0: TF(8,32,0) T(0,0,4) V\nfill0: V\n"
+	compile(b, c, p, text)
+	for b.Loop() {
+		compile(b, c, p, text)
+	}
+}
+
+// BenchmarkWinogradCandidate is the same for a convolution of 64 channels as
+// F(4,3).
+func BenchmarkWinogradCandidate(b *testing.B) {
+	c := New()
+	defer c.Close()
+	p := analyse(b, c, suite.Conv2D("convolution", suite.Conv{Batch: 16, In: 64, Height: 56, Width: 56, Out: 64, Kernel: 3}).Module)
+	const text = "conv0: W(4,1,1,2)\nconv0.gemm: TF(14,1,0,0,0) T(0,0,0,1,4) V\nconv0.fill: V\n"
 	compile(b, c, p, text)
 	for b.Loop() {
 		compile(b, c, p, text)
