@@ -11,6 +11,9 @@ import (
 // result (the last operand), in another order of dimensions.
 //
 // For an input, the operation NAME.inI copies; of weights alone, ahead of time.
+// Where a copy is there already, the one that pads an image, it changes the
+// order as well; where a copy has just changed the order, none is made, and the
+// chain keeps its order.
 // For the result, NAME.out copies it back, and what initialises the result does
 // so in the new order.
 func (r *rewriter) layout() error {
@@ -42,10 +45,102 @@ func (r *rewriter) layout() error {
 }
 
 func (r *rewriter) layoutInput(i int, order []int) {
-	moved := r.copyOp(fmt.Sprintf("%s.in%d", r.self().Name, i), r.self().Operands[i].Value, order)
 	operand := &r.self().Operands[i]
-	operand.Value, operand.Map = moved.Result, permutedMap(operand.Map, order)
+	operand.Map = permutedMap(operand.Map, order)
+	if r.layoutPadding(operand.Value, order) {
+		r.Prune()
+		return
+	}
+	value := operand.Value
+	value, order = r.behindCopies(value, order)
+	if slices.IsSorted(order) {
+		operand.Value = value
+		r.Prune()
+		return
+	}
+	moved := r.copyOp(fmt.Sprintf("%s.in%d", r.self().Name, i), value, order)
+	r.self().Operands[i].Value = moved.Result
 	r.insert(r.op, moved)
+	r.Prune()
+}
+
+// behindCopies is the value that a chain of copies started from, with the order
+// of its dimensions that an order of the copy's dimensions is.
+func (r *rewriter) behindCopies(value int, order []int) (int, []int) {
+	for {
+		v := &r.Values[value]
+		if v.Kind != program.ValueResult {
+			return value, order
+		}
+		source, dimensions, ok := r.reordered(v.Op)
+		if !ok {
+			return value, order
+		}
+		value, order = source, permuted(dimensions, order)
+	}
+}
+
+// reordered is what an operation copies whole, if it does: dimension d of its
+// result is dimension dimensions[d] of the source.
+func (r *rewriter) reordered(op int) (source int, dimensions []int, ok bool) {
+	o := &r.Ops[op]
+	if o.Code != "" || !isCopy(o) || r.Values[o.Operands[1].Value].Kind != program.ValueEmpty {
+		return 0, nil, false
+	}
+	read, reads := permutedLoops(o.Operands[0].Map)
+	written, writes := permutedLoops(o.Operands[1].Map)
+	if !reads || !writes || len(read) != len(written) {
+		return 0, nil, false
+	}
+	for _, loop := range written {
+		dimensions = append(dimensions, slices.Index(read, loop))
+	}
+	return o.Operands[0].Value, dimensions, true
+}
+
+// layoutPadding gives a padded image another order of dimensions, if the value is
+// one that nothing else reads: zeros, and a copy into their middle.
+func (r *rewriter) layoutPadding(value int, order []int) bool {
+	whole := &r.Values[value]
+	if whole.Kind != program.ValueInsert || r.Uses(value) != 1 || r.Uses(whole.Source) != 1 || r.Uses(whole.Base) != 2 {
+		return false
+	}
+	part, zeros := &r.Values[whole.Source], &r.Values[whole.Base]
+	if part.Kind != program.ValueResult || zeros.Kind != program.ValueResult {
+		return false
+	}
+	copied, filled := &r.Ops[part.Op], &r.Ops[zeros.Op]
+	if copied.Code != "" || filled.Code != "" || !isCopy(copied) || r.Values[filled.Init().Value].Kind != program.ValueEmpty {
+		return false
+	}
+	slice := &r.Values[copied.Init().Value]
+	if slice.Kind != program.ValueSlice || slice.Base != whole.Base || r.Uses(copied.Init().Value) != 1 {
+		return false
+	}
+	for _, v := range []*program.Value{whole, part, zeros, slice} {
+		v.Shape = permuted(v.Shape, order)
+		if v.Kind == program.ValueInsert || v.Kind == program.ValueSlice {
+			v.Offsets, v.Strides = permuted(v.Offsets, order), permuted(v.Strides, order)
+		}
+	}
+	for _, o := range []*program.Op{copied, filled} {
+		init := &o.Operands[len(o.Operands)-1]
+		init.Map = permutedMap(init.Map, order)
+	}
+	init := &filled.Operands[len(filled.Operands)-1]
+	r.readBehindCopies(&copied.Operands[0])
+	init.Value = r.empty(zeros.Shape)
+	return true
+}
+
+// readBehindCopies lets an operand read what was copied rather than the copy.
+func (r *rewriter) readBehindCopies(operand *program.Operand) {
+	order := make([]int, len(r.Values[operand.Value].Shape))
+	for d := range order {
+		order[d] = d
+	}
+	source, dimensions := r.behindCopies(operand.Value, order)
+	operand.Value, operand.Map = source, permutedMap(operand.Map, inverse(dimensions))
 }
 
 func (r *rewriter) layoutResult(order []int) error {

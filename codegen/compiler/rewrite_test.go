@@ -3,6 +3,7 @@ package compiler
 import (
 	"flag"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"nestling/measure/reference"
@@ -69,6 +70,37 @@ func TestFoldNormOfAResidualBlock(t *testing.T) {
 		if o := &q.Ops[i]; o.Arith.Sub > 0 && !q.Values[o.Result].Weight {
 			t.Errorf("%s still normalises at run time", o.Name)
 		}
+	}
+}
+
+// Between two convolutions that both work on channels last nothing is copied but
+// into the padded image.
+func TestLayoutIsKeptInAChain(t *testing.T) {
+	c := New()
+	defer c.Close()
+	p := analyse(t, c, suite.ResNetBlock("block", 2, 4, 6, 5).Module)
+	s, err := schedule.Parse(`
+conv0: FN L(0,0,2,3,1) L(2,0,2,3,1)
+map2: L(0,0,2,3,1) L(1,0,2,3,1)
+conv1: FN L(0,0,2,3,1) L(2,0,2,3,1)
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, _, err := schedule.Rewrite(p, s, schedule.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, p, q, s)
+	var copies []string
+	for i := range q.Ops {
+		if o := &q.Ops[i]; o.Family == program.Copy && !q.Values[o.Result].Weight {
+			copies = append(copies, o.Name)
+		}
+	}
+	// The two biases, the two padded images, and the block's result.
+	if len(copies) != 5 || !slices.Contains(copies, "conv1.out") {
+		t.Errorf("copies at run time: %v", copies)
 	}
 }
 
