@@ -14,6 +14,7 @@ import (
 
 func fuzzCommand(s *settings) *cobra.Command {
 	var draws, programs int
+	var cpu string
 	var seed uint64
 	c := &cobra.Command{
 		Use:   "fuzz",
@@ -21,7 +22,7 @@ func fuzzCommand(s *settings) *cobra.Command {
 		Long: `Draws random schedules from the whole vocabulary for random small programs. What is
 accepted must compile, end, and give the right result; a failure leaves a folder with
 everything to repeat it. Ctrl-C ends it with what was found.`,
-		Example: "  nestling fuzz\n  nestling fuzz --draws 1000000 --seed 7",
+		Example: "  nestling fuzz\n  nestling fuzz --draws 1000000 --seed 7\n  nestling fuzz --target-cpu x86-64-v3",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if err := errors.Join(atLeastOne("draws", draws), atLeastOne("programs", programs)); err != nil {
@@ -29,6 +30,7 @@ everything to repeat it. Ctrl-C ends it with what was found.`,
 			}
 			options := s.labOptions()
 			options.Database = "" // nobody asks for these again
+			options.Target.CPU = cpu
 			lab, err := openLab(options)
 			if err != nil {
 				return err
@@ -50,6 +52,7 @@ everything to repeat it. Ctrl-C ends it with what was found.`,
 	}
 	flags := c.Flags()
 	flags.IntVar(&draws, "draws", 20000, "schedules to try")
+	flags.StringVar(&cpu, "target-cpu", "", "CPU to make code for, one whose code this machine runs (default: this machine)")
 	flags.IntVar(&programs, "programs", 200, "programs to try them on")
 	flags.Uint64Var(&seed, "seed", 1, "of programs and schedules")
 	return c

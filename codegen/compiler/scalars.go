@@ -28,7 +28,11 @@ func (j *job) loadScalars() error {
 }
 
 // takenApart reports whether every use of a loaded vector takes one element.
+// (A vector without dimensions has nothing to index.)
 func takenApart(load mlir.Operation) bool {
+	if shape, _ := load.Result(0).Type().Shape(); len(shape) != 1 {
+		return false
+	}
 	uses := load.Result(0).Uses()
 	for _, user := range uses {
 		if user.Name() != "vector.extract" || len(user.Operands()) != 1 || user.Result(0).Type().IsVector() {
