@@ -167,7 +167,25 @@ func (j *job) lower() error {
 	if j.request.Threads > 1 {
 		pipeline = lowerVectors + lowerOpenMP + lowerToLLVM + lowerOpenMPEnd + lowerEnd
 	}
-	return j.module.Run("builtin.module(" + pipeline + ")")
+	if err := j.module.Run("builtin.module(" + pipeline + ")"); err != nil {
+		return err
+	}
+	j.keepLoopAnnotations()
+	return nil
+}
+
+// keepLoopAnnotations hands to LLVM what loops say about unrolling: the lowering
+// carries it along under a name that the translation does not know.
+func (j *job) keepLoopAnnotations() {
+	for _, op := range j.module.Operation().Nested() {
+		if op.Name() != "llvm.br" && op.Name() != "llvm.cond_br" {
+			continue
+		}
+		if annotation, ok := op.Attribute("llvm.loop_annotation"); ok {
+			op.RemoveAttribute("llvm.loop_annotation")
+			op.SetAttribute("loop_annotation", annotation)
+		}
+	}
 }
 
 func (j *job) optimize() (err error) {

@@ -82,7 +82,7 @@ func (e *emitter) loopBetween(low, high string, body func(i string)) {
 	e.next++
 	e.line("scf.for %s = %s to %s step %s {", name, low, high, e.constant(1))
 	body(name)
-	e.line("}")
+	e.line("} {llvm.loop_annotation = #llvm.loop_annotation<unroll = <disable = true>>}")
 }
 
 // either writes a conditional; otherwise may be nil.

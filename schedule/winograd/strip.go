@@ -430,16 +430,17 @@ func (c *convolution) prefetchResult(p place, frequency string) {
 }
 
 // prefetch fetches a share of `pixels` pixels from `first` on, of all channels of
-// Group images; size is the number of pixels of an image.
+// Group images; size is the number of pixels of an image. Each frequency has some
+// of the channels.
 func (c *convolution) prefetch(b buffer, image, first string, channels, pixels, size int, frequency, how string) {
-	lines := ceil(pixels, lanes)
-	all := c.Group * channels * lines
-	share := ceil(all, c.frequencies())
-	c.loop(share, func(i string) {
-		n := c.atMost(c.affine(fmt.Sprintf("d0*%d+d1", share), frequency, i), all-1)
-		of := c.affine(fmt.Sprintf("d0+d1 floordiv %d", channels*lines), image, n)
-		channel := c.affine(fmt.Sprintf("(d0 floordiv %d) mod %d", lines, channels), n)
-		pixel := c.atMost(c.affine(fmt.Sprintf("d0+(d1 mod %d)*%d", lines, lanes), first, n), size-1)
-		c.line("memref.prefetch %s[%s,%s,%s], %s, data : %s", b.name, of, channel, pixel, how, b.typ)
+	all := c.Group * channels
+	low := c.affine(fmt.Sprintf("(d0*%d) floordiv %d", all, c.frequencies()), frequency)
+	high := c.affine(fmt.Sprintf("(d0*%d+%d) floordiv %d", all, all, c.frequencies()), frequency)
+	start := c.atMost(first, max(size-pixels, 0))
+	c.loopBetween(low, high, func(n string) {
+		of, channel := c.affine(fmt.Sprintf("d0+d1 floordiv %d", channels), image, n), c.affine(fmt.Sprintf("d0 mod %d", channels), n)
+		for at := 0; at < min(pixels, size); at += lanes {
+			c.line("memref.prefetch %s[%s,%s,%s], %s, data : %s", b.name, of, channel, c.affine(fmt.Sprintf("d0+%d", at), start), how, b.typ)
+		}
 	})
 }
