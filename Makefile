@@ -39,7 +39,9 @@ lint: setup ## formatting, vet, staticcheck
 	$(GO) run $(STATICCHECK) ./...
 
 # One package after the other, and one core: a neighbour would be in the figures.
-bench: build ## measure Nestling itself, and write docs/results.md from that and the latest run
+# The table is not measured again where it is there; `nestling bench table --again` does.
+bench: build ## measure schedules beside PyTorch, and Nestling itself; write docs/results.md from that and the latest run
+	bin/nestling bench table
 	$(GO) test -p 1 -cpu 1 -count 5 -run '^$$' -bench '^Benchmark(MatmulCandidate|LSTMStep)$$' \
 		./codegen/compiler ./policy > bin/bench.txt || { cat bin/bench.txt; exit 1; }
 	bin/nestling curve --out docs/images/learning.png

@@ -1,5 +1,6 @@
-// Package figures writes docs/results.md: Nestling's own speed from Go
-// benchmarks, what a training did from its log, and the nine benchmarks from a
+// Package figures writes docs/results.md: reference schedules beside PyTorch from
+// the results of `nestling bench table`, Nestling's own speed from Go benchmarks,
+// what a training did from its log, and the nine benchmarks with its agent from a
 // run's results. It measures nothing itself.
 package figures
 
@@ -63,16 +64,27 @@ func ReadSpeeds(path string) ([]Speed, error) {
 	return speeds, nil
 }
 
-// Write composes the page. curve is a picture to show, relative to the page.
-func Write(path string, speeds []Speed, run *results.Run, curve string) error {
+// Page is what the page is made from.
+type Page struct {
+	Table  []*report.Speed // reference schedules beside PyTorch, by rising thread count
+	Speeds []Speed         // of Nestling itself
+	Run    *results.Run    // with its training's log and its agent's results
+	Curve  string          // picture of the training, relative to the page; "" for none
+}
+
+// Write composes the page.
+func (p Page) Write(path string) error {
 	var b bytes.Buffer
 	b.WriteString("# Results\n\nWritten by `make bench`; every figure is from one machine and can be made again there.\n\n")
 	writeMachine(&b)
-	writeSpeeds(&b, speeds)
-	if err := writeTraining(&b, run, curve); err != nil {
+	if err := report.SpeedPage(&b, p.Table); err != nil {
 		return err
 	}
-	if err := writeNine(&b, run); err != nil {
+	writeSpeeds(&b, p.Speeds)
+	if err := writeTraining(&b, p.Run, p.Curve); err != nil {
+		return err
+	}
+	if err := writeNine(&b, p.Run); err != nil {
 		return err
 	}
 	return results.WriteFile(path, b.Bytes())
@@ -140,7 +152,7 @@ func writeNine(w io.Writer, run *results.Run) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "## The nine benchmarks\n\nBy `nestling run`: 100 runs as 10 processes of 10, methods taking turns, every output checked.\n\n```\n")
+	fmt.Fprintf(w, "## The nine benchmarks with the agent\n\nBy `nestling run`: 100 runs as 10 processes of 10, methods taking turns, every output checked.\n\n```\n")
 	if err := c.Table().Write(w, false); err != nil {
 		return err
 	}

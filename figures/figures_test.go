@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"nestling/ppo"
+	"nestling/report"
 	"nestling/results"
 )
 
@@ -51,6 +52,18 @@ func measured(t *testing.T) *results.Run {
 	return run
 }
 
+// table is a measurement of one benchmark on one thread.
+func table() []*report.Speed {
+	s := &report.Speed{
+		Setup: report.Setup{Threads: 1, Benchmarks: []string{"matmul_small"}, PyTorch: []report.PyTorch{{Version: "1.13", Ways: []string{"eager"}}}},
+	}
+	s.Entries = map[string]results.File{}
+	for _, method := range []string{report.Scheduled, s.PyTorch[0].Method("eager")} {
+		s.Entries[method] = results.File{"matmul_small": results.NewEntry(method, "matmul_small", [][]float64{{1, 1.5}, {2, 2.5}})}
+	}
+	return []*report.Speed{s}
+}
+
 func TestPage(t *testing.T) {
 	dir := t.TempDir()
 	input := filepath.Join(dir, "bench.txt")
@@ -62,10 +75,11 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "results.md")
-	if err := Write(path, speeds, measured(t), "images/learning.png"); err != nil {
+	page := Page{Table: table(), Speeds: speeds, Run: measured(t), Curve: "images/learning.png"}
+	if err := page.Write(path); err != nil {
 		t.Fatal(err)
 	}
-	page, err := os.ReadFile(path)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,9 +95,10 @@ func TestPage(t *testing.T) {
 		"| entropy | 3.00 in the first iteration, 0.00 in the last |",
 		"(images/learning.png)",
 		"matmul_small",
+		"PyTorch 1.13, milliseconds per run, and Nestling's speedups",
 	} {
-		if !strings.Contains(string(page), want) {
-			t.Errorf("the page lacks %q:\n%s", want, page)
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the page lacks %q:\n%s", want, text)
 		}
 	}
 }
@@ -104,7 +119,7 @@ func TestNothingMeasured(t *testing.T) {
 	if err := os.Truncate(filepath.Join(run.Logs(), ppo.LogFile), 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := Write(filepath.Join(dir, "results.md"), nil, run, ""); err == nil || !strings.Contains(err.Error(), "no iteration") {
+	if err := (Page{Table: table(), Run: run}).Write(filepath.Join(dir, "results.md")); err == nil || !strings.Contains(err.Error(), "no iteration") {
 		t.Errorf("a training without an iteration: %v", err)
 	}
 }

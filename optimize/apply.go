@@ -64,14 +64,14 @@ func Apply(ctx context.Context, lab *measure.Lab, p *program.Program, o ApplyOpt
 	if o.Target.CPU != "" {
 		return a, nil
 	}
-	row, err := time(ctx, lab, "schedule", measure.Candidate{Program: p, Schedule: o.Schedule}, 1)
+	rows, err := time(ctx, lab, 1, &contestant{name: "schedule", candidate: measure.Candidate{Program: p, Schedule: o.Schedule}})
 	if err != nil {
 		return nil, err
 	}
-	if row.Failed() {
-		return nil, errors.New(row.Error)
+	if rows[0].Failed() {
+		return nil, errors.New(rows[0].Error)
 	}
-	a.Row = &row
+	a.Row = &rows[0]
 	return a, nil
 }
 

@@ -13,7 +13,6 @@ import (
 	"nestling/program"
 	"nestling/results"
 	"nestling/schedule"
-	"nestling/stats"
 )
 
 // Options of one optimisation.
@@ -57,12 +56,12 @@ func Run(ctx context.Context, lab *measure.Lab, a *agent.Agent, p *program.Progr
 	}
 	schedules := []schedule.Schedule{nil, schedule.Default(p, lab.Machine()), choice.Schedule}
 	r := &Report{Program: p.Name, Agent: a.String()}
+	var contestants []*contestant
 	for i, name := range []string{Unscheduled, Default, Agent} {
-		row, err := time(ctx, lab, name, measure.Candidate{Program: p, Schedule: schedules[i]}, o.Seed)
-		if err != nil {
-			return nil, err
-		}
-		r.Rows = append(r.Rows, row)
+		contestants = append(contestants, &contestant{name: name, candidate: measure.Candidate{Program: p, Schedule: schedules[i]}})
+	}
+	if r.Rows, err = time(ctx, lab, o.Seed, contestants...); err != nil {
+		return nil, err
 	}
 	r.Rows[2].ChosenBy, r.Rows[2].Trials = choice.By, choice.Trials
 	best, err := pick(r.Rows[1], r.Rows[2])
@@ -76,45 +75,6 @@ func Run(ctx context.Context, lab *measure.Lab, a *agent.Agent, p *program.Progr
 	}
 	r.Schedule = chosen.String()
 	return r, export(ctx, lab, p, chosen, o.Out, r)
-}
-
-// processes is how many fresh processes a report's times come from.
-const processes = 5
-
-// time measures a candidate. That it fails is an entry with an error.
-func time(ctx context.Context, lab *measure.Lab, name string, c measure.Candidate, seed uint64) (results.Entry, error) {
-	outcomes, err := lab.Benchmark(ctx, c, measure.Plan{Warmup: 2, Samples: 6, Seed: seed}, processes)
-	if err != nil {
-		return results.Entry{}, err
-	}
-	var samples [][]float64
-	var peaks []float64
-	for _, o := range outcomes {
-		if err := o.Err(); err != nil {
-			e := results.NewFailure(name, c.Program.Name, err)
-			e.Schedule = c.Schedule.String()
-			return e, nil
-		}
-		samples = append(samples, milliseconds(o.Samples))
-		peaks = append(peaks, o.Probe...)
-	}
-	last := outcomes[len(outcomes)-1]
-	e := results.NewEntry(name, c.Program.Name, samples)
-	e.Threads, e.Schedule = lab.Options().Threads, c.Schedule.String()
-	e.GFLOPS = c.Program.Flops() / e.MedianTimeMS / 1e6
-	e.PeakGFLOPS = stats.Median(peaks)
-	e.PeakShare = e.GFLOPS / e.PeakGFLOPS
-	e.MaxError, e.PrepareMS = last.MaxError, last.PrepareNanoseconds/1e6
-	e.Versions.LLVM = lab.LLVM()
-	return e, nil
-}
-
-func milliseconds(nanoseconds []float64) []float64 {
-	out := make([]float64, len(nanoseconds))
-	for i, ns := range nanoseconds {
-		out[i] = ns / 1e6
-	}
-	return out
 }
 
 // pick is the agent's row unless that failed or the default one is faster.

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Run is one training run and what came out of it, a directory
@@ -110,6 +112,21 @@ func OpenRun(path string) (*Run, error) {
 		return nil, fmt.Errorf("%s is not a run: a run is a folder such as results/lstm/run_0", path)
 	}
 	return &Run{Dir: path, Model: filepath.Base(filepath.Dir(absolute)), N: n}, nil
+}
+
+// Lock keeps other processes from training the run until it is released, or this
+// process ends. The file that carries the lock stays. Where the file system knows
+// no locks there is none.
+func (r *Run) Lock() (release func() error, err error) {
+	file, err := os.OpenFile(filepath.Join(r.Dir, ".lock"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("cannot lock %s: %w", r.Dir, reason(err))
+	}
+	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, errors.Join(fmt.Errorf("cannot train %s: another process is training it", r.Dir), file.Close())
+	}
+	return file.Close, nil
 }
 
 // ErrNoModel is what a search for a trained model fails with when there is none.

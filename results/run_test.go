@@ -91,6 +91,30 @@ func TestProcessesGetDifferentRuns(t *testing.T) {
 }
 
 // Root writes anywhere, so an ordinary user tries.
+func TestLock(t *testing.T) {
+	run, err := NewRun(t.TempDir(), "lstm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, err := run.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run.Lock(); err == nil || !strings.HasSuffix(err.Error(), "lstm/run_0: another process is training it") {
+		t.Errorf("locked twice: %v", err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	release, err = run.Lock()
+	if err != nil {
+		t.Fatalf("after its release: %v", err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestReadOnlyFolder(t *testing.T) {
 	if os.Getenv("RESULTS_TEST_CHILD") == "readonly" {
 		dir := os.Getenv("RESULTS_TEST_PATH")

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"nestling/figures"
+	"nestling/report"
 )
 
 func figuresCommand(s *settings) *cobra.Command {
@@ -11,8 +12,9 @@ func figuresCommand(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "figures",
 		Short: "Write the page of results from what was measured",
-		Long: `Writes a page of Markdown from the output of Go benchmarks, a run's training log and
-its comparison. "make bench" runs the benchmarks and this.`,
+		Long: `Writes a page of Markdown from the results of "nestling bench table", the output of
+Go benchmarks, a run's training log and its comparison. "make bench" runs the
+benchmarks and this.`,
 		Example: "  nestling bench figures --speeds bench.txt --out docs/results.md",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -24,7 +26,12 @@ its comparison. "make bench" runs the benchmarks and this.`,
 			if err != nil {
 				return err
 			}
-			if err := figures.Write(out, read, r, curve); err != nil {
+			table, err := report.ReadSpeeds(s.speedDir())
+			if err != nil {
+				return err
+			}
+			page := figures.Page{Table: table, Speeds: read, Run: r, Curve: curve}
+			if err := page.Write(out); err != nil {
 				return err
 			}
 			return s.printFiles(out)

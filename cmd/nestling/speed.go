@@ -39,7 +39,7 @@ func (f *speedFlags) add(c *cobra.Command) {
 	flags := c.Flags()
 	flags.IntVar(&f.processes, "processes", 10, "fresh processes per method")
 	flags.IntVar(&f.runs, "runs", 10, "timed runs per process and benchmark")
-	flags.DurationVar(&f.budget, "budget", 15*time.Second, "time of one method on one benchmark; no new process after it")
+	flags.DurationVar(&f.budget, "budget", 10*time.Second, "time of one method on one benchmark; no new process after it")
 	flags.Uint64Var(&f.seed, "seed", 1, "of the inputs")
 }
 

@@ -127,6 +127,13 @@ func (s *settings) train(ctx context.Context, f trainFlags) (run *results.Run, e
 	if err := policy.Available(f.setup.Model); err != nil {
 		return nil, err
 	}
+	var release func() error
+	if f.resume != "" {
+		if run, release, err = runToResume(f.resume); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, release()) }()
+	}
 	lab, err := s.openTrainingLab()
 	if err != nil {
 		return nil, err
@@ -137,7 +144,13 @@ func (s *settings) train(ctx context.Context, f trainFlags) (run *results.Run, e
 	if err != nil {
 		return nil, err
 	}
-	if run, err = s.openTrainingRun(f); err != nil {
+	if run == nil {
+		if run, release, err = s.newTrainingRun(f.setup.Model); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, release()) }()
+	}
+	if err := f.describe(run); err != nil {
 		return nil, err
 	}
 	options.Run = run
@@ -160,29 +173,38 @@ func (s *settings) train(ctx context.Context, f trainFlags) (run *results.Run, e
 	return run, err
 }
 
-// openTrainingRun opens the run to resume, or makes a new one that can be.
-func (s *settings) openTrainingRun(f trainFlags) (run *results.Run, err error) {
-	if f.resume != "" {
-		run, err = results.OpenRun(f.resume)
-	} else {
-		run, err = results.NewRun(s.results, f.setup.Model)
-	}
+// runToResume opens a run for this process alone.
+func runToResume(path string) (*results.Run, func() error, error) {
+	run, err := results.OpenRun(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	release, err := run.Lock()
+	return run, release, err
+}
+
+// newTrainingRun makes a run for this process alone.
+func (s *settings) newTrainingRun(model string) (*results.Run, func() error, error) {
+	run, err := results.NewRun(s.results, model)
+	if err != nil {
+		return nil, nil, err
+	}
+	release, err := run.Lock()
+	return run, release, err
+}
+
+// describe writes down what the run is, for a later resume, and where.
+func (f *trainFlags) describe(run *results.Run) (err error) {
 	// The run may be gone on with from another folder.
 	if f.setup.Data != "" {
 		if f.setup.Data, err = filepath.Abs(f.setup.Data); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if err := f.setup.Save(run); err != nil {
-		return nil, err
+	if err := f.setup.Save(run); err != nil || f.runFile == "" {
+		return err
 	}
-	if f.runFile == "" {
-		return run, nil
-	}
-	return run, results.WriteFile(f.runFile, []byte(run.Dir+"\n"))
+	return results.WriteFile(f.runFile, []byte(run.Dir+"\n"))
 }
 
 func (s *settings) trainOptions(ctx context.Context, lab *measure.Lab, f trainFlags) (ppo.TrainOptions, error) {
