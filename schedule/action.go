@@ -72,9 +72,12 @@ var Vocabulary = slices.Concat(LoopActions, Rewrites)
 // rewrites reports whether the action changes the program itself.
 func (k Kind) rewrites() bool { return slices.Contains(Rewrites, k) }
 
-// MaxActions is the largest number of actions of one operation, the closing
-// Vectorize or NoTransform included.
+// MaxActions is the largest number of actions of one operation in a schedule
+// built step by step, the closing Vectorize or NoTransform included.
 const MaxActions = 5
+
+// MaxWrittenActions is the same for a schedule that is given as a whole.
+const MaxWrittenActions = 16
 
 // Action is one step of an operation's schedule.
 type Action struct {

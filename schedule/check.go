@@ -26,6 +26,10 @@ func (s *State) check(op int, a Action) error {
 		return checkPermutation("I", "loops", a.Order, len(s.ops[op].bounds))
 	case a.Kind.tiles():
 		return s.checkSizes(op, a)
+	case a.Kind == Pack:
+		return s.checkPack(op, a)
+	case a.Kind == Unroll:
+		return s.checkUnroll(op, a)
 	}
 	return nil
 }
@@ -80,8 +84,8 @@ func (s *State) checkKind(op int, k Kind) error {
 		return fmt.Errorf("%s is for loops, and this is written out; its parts can be scheduled", k)
 	}
 	o := &s.ops[op]
-	if len(o.actions) == MaxActions-1 && !(Action{Kind: k}).ends() {
-		return fmt.Errorf("%s would be action %d of at most %d; only V or NT can be the last", k, MaxActions, MaxActions)
+	if len(o.actions) == s.limit-1 && !(Action{Kind: k}).ends() {
+		return fmt.Errorf("%s would be action %d of at most %d; only V or NT can be the last", k, s.limit, s.limit)
 	}
 	switch k {
 	case Interchange:
@@ -92,6 +96,10 @@ func (s *State) checkKind(op int, k Kind) error {
 		return s.checkFuse(op)
 	case Vectorize:
 		return s.checkVectorize(op)
+	case Pack:
+		return s.checkTiled(op, k)
+	case Unroll:
+		return s.checkSerialLoop(op)
 	case Tile, NoTransform:
 		return nil
 	}

@@ -50,7 +50,7 @@ func Script(p *program.Program, s Schedule, o Options) (string, error) {
 	if o.Threads < 1 {
 		return "", fmt.Errorf("a script for %d threads; the least is 1", o.Threads)
 	}
-	w := &writer{program: p, handles: make([]string, len(p.Ops))}
+	w := &writer{program: p, handles: make([]string, len(p.Ops)), innermost: make([]string, len(p.Ops))}
 	if err := replay(p, s, w.action); err != nil {
 		return "", err
 	}
@@ -64,12 +64,14 @@ const anyOp = "!transform.any_op"
 // all vectorization: the patterns in between drop the tags of operations, while
 // handles outlive them.
 type writer struct {
-	program *program.Program
-	text    strings.Builder
-	handles []string // of each operation, "" before it is needed
-	vectors []string // handles of operations to vectorize
-	loops   []string // handles of reduction loops, the inner before the outer
-	next    int      // number of the next handle
+	program   *program.Program
+	text      strings.Builder
+	handles   []string // of each operation, "" before it is needed
+	vectors   []string // handles of operations to vectorize
+	loops     []string // handles of reduction loops, the inner before the outer
+	innermost []string // handle of the innermost loop of each operation's last T
+	unrolled  []unrolling
+	next      int // number of the next handle
 }
 
 func (w *writer) line(format string, arguments ...any) {
@@ -103,6 +105,10 @@ func (w *writer) action(before *State, op int, a Action) {
 		w.tileParallel(before, op, a.Sizes)
 	case TileFuse:
 		w.tileFuse(before, op, a.Sizes)
+	case Pack:
+		w.pack(op, a.Args[0])
+	case Unroll:
+		w.unrolled = append(w.unrolled, unrolling{loop: w.innermost[op], factor: a.Args[0]})
 	case Vectorize:
 		w.vector(before, op)
 	}
@@ -141,6 +147,7 @@ func (w *writer) tile(before *State, op int, sizes []int) {
 		}
 	}
 	w.loops = append(reductions, w.loops...)
+	w.innermost[op] = loops[len(loops)-1]
 	w.line("%s, %s = transform.structured.tile_using_for %s tile_sizes [%s] : (%s) -> (%s, %s)",
 		w.handles[op], strings.Join(loops, ", "), from, join(sizes, ", "), anyOp, anyOp, strings.Join(types, ", "))
 }
@@ -171,6 +178,7 @@ func (w *writer) tensorSequence() string {
 	if len(w.vectors) > 0 {
 		w.vectorize()
 	}
+	w.unroll()
 	return "transform.named_sequence @tensor_seq(%module: !transform.any_op {transform.readonly}) {\n" +
 		"  %func = transform.structured.match ops{[\"func.func\"]} in %module : (!transform.any_op) -> !transform.any_op\n" +
 		w.text.String() + "  transform.yield\n}\n"

@@ -19,6 +19,7 @@ func TestScripts(t *testing.T) {
 		"convolution": {"conv", "relu0: TF(1,8,2,14) V\nadd0: V\nconv0: T(0,0,0,0,4,1,1) V\nfill1: V\ncopy0: TP(1,1,1,0) V\nfill0: T(1,1,1,0) V"},
 		"blocked":     {"matmul", "matmul0: TP(64,64,0) T(0,0,64) T(8,32,0) T(0,0,4) V\nfill0: T(1,0) V"},
 		"pooling":     {"pool", "pool0: I(0,1,2,4,5,3) TF(1,4,1,0,0,14) NT\nfill0: V"},
+		"packed":      {"matmul", "matmul0: I(1,0,2) TF(32,0,0) P(1) T(0,8,0) T(0,0,4) U(2) V\nfill0: T(8,0) V"},
 		"untouched":   {"matmul", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

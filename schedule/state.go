@@ -26,20 +26,23 @@ type LoopState struct {
 type State struct {
 	program *program.Program
 	ops     []opState
+	limit   int // of actions of one operation
 }
 
 type opState struct {
 	bounds    []int // of the current loops
 	order     []int // original loop of each current loop
 	actions   []Action
-	fusedInto int  // consumer, -1 if none
-	parallel  bool // inside an scf.forall
+	packed    []int // operands copied since the last tiling
+	trips     int   // of the innermost loop that a T made last, 0 if there is none to unroll
+	fusedInto int   // consumer, -1 if none
+	parallel  bool  // inside an scf.forall
 	done      bool
 }
 
 // NewState is the empty schedule of p, which must not change while it is used.
 func NewState(p *program.Program) *State {
-	s := &State{program: p, ops: make([]opState, len(p.Ops))}
+	s := &State{program: p, ops: make([]opState, len(p.Ops)), limit: MaxActions}
 	for i := range p.Ops {
 		o := &s.ops[i]
 		o.fusedInto = -1
@@ -95,12 +98,13 @@ func (s *State) Schedule() Schedule {
 
 // Clone is an independent copy over the same program.
 func (s *State) Clone() *State {
-	c := &State{program: s.program, ops: slices.Clone(s.ops)}
+	c := &State{program: s.program, ops: slices.Clone(s.ops), limit: s.limit}
 	for i := range c.ops {
 		o := &c.ops[i]
 		o.bounds = slices.Clone(o.bounds)
 		o.order = slices.Clone(o.order)
 		o.actions = slices.Clone(o.actions)
+		o.packed = slices.Clone(o.packed)
 	}
 	return c
 }
@@ -125,11 +129,15 @@ func (s *State) apply(op int, a Action) {
 		s.tile(op, a.Sizes)
 	case TileParallel:
 		s.tile(op, a.Sizes)
-		o.parallel = true
+		o.parallel, o.trips = true, 0
 	case TileFuse:
 		s.fuse(op, a.Sizes)
 		s.tile(op, a.Sizes)
-		o.parallel = true
+		o.parallel, o.trips = true, 0
+	case Pack:
+		o.packed = append(o.packed, a.Args[0])
+	case Unroll:
+		o.trips = 0
 	case Vectorize, NoTransform:
 		o.done = true
 	}
@@ -145,9 +153,12 @@ func (s *State) interchange(op int, order []int) {
 }
 
 func (s *State) tile(op int, sizes []int) {
-	for l, size := range sizes {
+	o := &s.ops[op]
+	o.packed = nil
+	for l, size := range s.effectiveSizes(op, sizes) {
 		if size > 0 {
-			s.ops[op].bounds[l] = size
+			o.trips = o.bounds[l] / size
+			o.bounds[l] = size
 		}
 	}
 }
@@ -175,6 +186,7 @@ func replay(p *program.Program, s Schedule, visit func(before *State, op int, a 
 		return err
 	}
 	state := NewState(p)
+	state.limit = MaxWrittenActions
 	for _, op := range state.Order() {
 		for _, a := range actions[op] {
 			if err := state.Check(op, a); err != nil {

@@ -70,7 +70,14 @@ func TestRefusals(t *testing.T) {
 		{"chain", "add0: TF(8,32) NT", "add0: TF finds no producer to fuse"}, // relu0 has another reader
 		{"matmul", "matmul0: TF(8,32,4) NT", "matmul0: TF cannot tile loop 2, a reduction; parallel loops: 0 1"},
 		{"softmax", "exp0: TF(8,16) NT", "exp0: TF cannot tile loop 1, over which the producer would be computed again; loops it can tile: 0"},
-		{"matmul", "matmul0: T(128,0,0) T(64,0,0) T(32,0,0) T(16,0,0) T(8,0,0) NT", "matmul0: T would be action 5 of at most 5; only V or NT can be the last"},
+		{"matmul", "matmul0: T(0,0,1) T(128,0,0) T(64,0,0) T(32,0,0) T(16,0,0) T(8,0,0) T(4,0,0) T(2,0,0) T(1,0,0) T(0,128,0) T(0,64,0) T(0,32,0) T(0,16,0) T(0,8,0) T(0,4,0) T(0,2,0) NT", "matmul0: T would be action 16 of at most 16; only V or NT can be the last"},
+		{"matmul", "matmul0: P(1) NT", "matmul0: P is about the current tile, and nothing is tiled yet"},
+		{"matmul", "matmul0: T(0,32,0) P(2) NT", "matmul0: P(2) is not of the form P(operand); the operands read are 0 to 1"},
+		{"matmul", "matmul0: T(0,32,0) P(1) P(0) P(1) NT", "matmul0: P(1): operand 1 was copied for this tile already"},
+		{"matmul", "fill0: T(8,0) P(0) NT", "fill0: P(0) copies a scalar"},
+		{"matmul", "matmul0: TP(8,0,0) U(2) NT", "matmul0: U unrolls the innermost loop of the T before it, once, and there is none"},
+		{"matmul", "matmul0: T(0,0,4) U(2) U(2) NT", "matmul0: U unrolls the innermost loop of the T before it, once, and there is none"},
+		{"matmul", "matmul0: T(0,0,4) U(3) NT", "matmul0: U(3) is not of the form U(factor); the loop goes round 64 times, its divisors from 2 are allowed: 2 4 8 16 32 64"},
 		{"matmul", "matmul0: T(1,1,1) V", "matmul0: action V finds no loop of more than one iteration; use NT"},
 		{"softmax", "sum0: T(16,64) V", "sum0: action V shuffles all of 16×64 = 1024 elements, more than 512; tile first"},
 		{"transpose", "generic0: T(64,64) V", "generic0: action V unrolls 64×64 iterations into 256 vectors, more than 128; tile first"},
@@ -335,6 +342,25 @@ func TestRefusedActionsChangeNothing(t *testing.T) {
 			t.Fatal("a refused action changed the state")
 		}
 	})
+}
+
+// TestStepsAreLimited: schedules built step by step are shorter than those given
+// as a whole.
+func TestStepsAreLimited(t *testing.T) {
+	s := NewState(programs["matmul"])
+	actions := parsed(t, "matmul0: T(128,0,0) T(64,0,0) T(32,0,0) T(16,0,0) T(8,0,0) NT")[0].Actions
+	for _, a := range actions[:MaxActions-1] {
+		if err := s.Apply(1, a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := "matmul0: T would be action 5 of at most 5; only V or NT can be the last"
+	if err := s.Check(1, actions[MaxActions-1]); err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	if err := Check(programs["matmul"], Schedule{{Op: "matmul0", Actions: actions}}); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestCloneIsIndependent(t *testing.T) {
