@@ -45,14 +45,25 @@ func draw(p *program.Program, o schedule.Options, rng *rand.Rand) schedule.Sched
 func drawRewrites(p *program.Program, o schedule.Options, rng *rand.Rand) (schedule.Schedule, *program.Program) {
 	var s schedule.Schedule
 	rewritten := p
-	for range rng.IntN(maxRewrites + 1) {
-		op := drawOp(rewritten, rng)
-		next := appendActions(s, op.Name, drawRewrite(op, rng))
+	try := func(op string, a schedule.Action) {
+		next := appendActions(s, op, a)
 		// From the beginning: actions of one operation stand on one line, so the
 		// order may be another than that of the draws.
 		if q, _, err := schedule.Rewrite(p, next, o); err == nil {
 			s, rewritten = next, q
 		}
+	}
+	if rng.IntN(2) == 0 {
+		// Without these a chain of convolutions can hardly be met.
+		for _, op := range p.Ops {
+			if op.Family == program.Conv {
+				try(op.Name, schedule.Action{Kind: schedule.FoldNorm})
+			}
+		}
+	}
+	for range rng.IntN(maxRewrites + 1) {
+		op := drawOp(rewritten, rng)
+		try(op.Name, drawRewrite(op, rng))
 	}
 	return s, rewritten
 }
@@ -82,7 +93,8 @@ func appendActions(s schedule.Schedule, op string, actions ...schedule.Action) s
 func drawRewrite(op *program.Op, rng *rand.Rand) schedule.Action {
 	kind := schedule.Rewrites[rng.IntN(len(schedule.Rewrites))]
 	if op.Family == program.Conv && rng.IntN(3) == 0 {
-		kind = schedule.Winograd // rarely legal otherwise, and worth the most
+		// Rarely legal otherwise, and worth the most.
+		kind = []schedule.Kind{schedule.Winograd, schedule.WinogradChain}[rng.IntN(2)]
 	}
 	a := schedule.Action{Kind: kind}
 	switch kind {
@@ -91,11 +103,10 @@ func drawRewrite(op *program.Op, rng *rand.Rand) schedule.Action {
 	case schedule.Layout:
 		operand := rng.IntN(len(op.Operands))
 		a.Args = append([]int{operand}, rng.Perm(len(op.Operands[operand].Map.Coefficients))...)
-	case schedule.Winograd, schedule.WinogradChain:
-		a.Args = []int{2 << rng.IntN(2), 1 + rng.IntN(3), 1 + rng.IntN(2)}
-		for range rng.IntN(2) {
-			a.Args = append(a.Args, rng.IntN(4))
-		}
+	case schedule.Winograd:
+		a.Args = []int{2 << rng.IntN(2), 1 + rng.IntN(3), 1 + rng.IntN(2), rng.IntN(4)}
+	case schedule.WinogradChain:
+		a.Args = []int{2 << rng.IntN(2), 1 + rng.IntN(3), rng.IntN(4)}
 	}
 	return a
 }
@@ -116,7 +127,7 @@ func drawLoopAction(s *schedule.State, op int, rng *rand.Rand) schedule.Action {
 			}
 		}
 	case schedule.Pack, schedule.Prefetch:
-		a.Args = []int{rng.IntN(4)}
+		a.Args = []int{rng.IntN(3)}
 	case schedule.Unroll:
 		a.Args = []int{1 << rng.IntN(5)}
 	}
