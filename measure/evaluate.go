@@ -341,7 +341,7 @@ func (l *Lab) runRequest(j *job) wire.RunRequest {
 func (p Plan) timeRequest(baseline float64) wire.TimeRequest {
 	r := wire.TimeRequest{
 		Warmup: p.Warmup, Blocks: p.Samples, MinBlock: p.MinBlock, Budget: p.Budget,
-		SlowerThan: p.SlowerThan * baseline,
+		SlowerThan: p.SlowerThan * baseline, Stream: p.Stream,
 	}
 	if p.Flush {
 		r.FlushBytes = flushBytes()
@@ -366,7 +366,7 @@ func (l *Lab) judge(j *job, v wire.Verdict, reason string) (o Outcome, right boo
 
 // take adds times to an outcome.
 func (o *Outcome) take(t wire.TimeResponse) {
-	o.Samples, o.Probe, o.RunsPerBlock, o.BusyThreads = t.Samples, t.Probe, t.RunsPerBlock, t.BusyThreads
+	o.Samples, o.Probe, o.Stream, o.RunsPerBlock, o.BusyThreads = t.Samples, t.Probe, t.Stream, t.RunsPerBlock, t.BusyThreads
 	ratios := make([]float64, len(t.Samples))
 	for i := range ratios {
 		ratios[i] = t.Samples[i] * t.Probe[i] / 1e6

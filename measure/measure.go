@@ -52,6 +52,7 @@ type Outcome struct {
 	Ratio        float64
 	Samples      []float64 // nanoseconds per run, one per block
 	Probe        []float64 // peak loop beside each block, GFLOP/s
+	Stream       []float64 // streaming loop beside each block, GB/s; zeros unless the plan asks for it
 	RunsPerBlock int
 
 	MaxError            float64 // largest |got - want| / Σ|terms|
@@ -95,6 +96,9 @@ type Plan struct {
 	Seed       uint64 // of the inputs
 	Flush      bool   // cold caches: emptied before every run
 	Fresh      bool   // measure even what the tuning database knows
+	// Stream times a plain loop over as much memory as the program reads and writes
+	// beside every block.
+	Stream bool
 }
 
 // Options configure a Lab. The zero value of a field means its default.

@@ -22,9 +22,11 @@ const serialIterations = 1 << 15
 //     convolution or product becomes one nest, its intermediate results a tile.
 //   - The tile of a convolution or product is a block of accumulators that fits the
 //     vector registers; its reduction advances in steps of up to 4.
-//   - Everything else is cut into short runs along the contiguous dimension.
-//   - What cannot become vectors (strided windows) gets a loop order that LLVM can
-//     vectorize by itself; what gains nothing by it (transpositions) stays as it is.
+//   - A transposition is cut into squares that registers transpose, everything else
+//     into short runs along the contiguous dimension.
+//   - Nests with reductions of whole rows, strided windows along rows, and whatever has
+//     no divisors that fill a vector become scalar loops in the order and the size in
+//     which LLVM vectorizes them best, rest and all.
 //
 // Every operation is in it, and it is legal for p whatever the operations are.
 func Default(p *program.Program, m Machine) Schedule {
@@ -68,21 +70,45 @@ func (r rule) apply(s *State, candidate []Action) bool {
 
 // candidates lists action sequences, the best first; the last is always legal.
 func (r rule) candidates() [][]Action {
-	vector := r.vectorTile()
 	var all [][]Action
-	if r.state.FusedInto(r.op) >= 0 {
+	switch vector := r.vectorTile(); {
+	case r.besideRowReduction(), poor(r.self(), vector):
+	case r.state.FusedInto(r.op) >= 0:
 		if !isContraction(r.self()) {
 			all = append(all, []Action{{Kind: Vectorize}})
 		}
 		all = append(all, []Action{{Kind: Tile, Sizes: r.dividing(vector)}, {Kind: Vectorize}})
-	} else if isContraction(r.self()) || !slices.ContainsFunc(r.self().Operands, r.state.transposes(r.op)) {
+	default:
 		outer := r.outerTile()
+		if transposed(r.self()) >= 0 {
+			outer = transposeTile(r.self(), transposeBlock)
+		}
 		if order := r.panelOrder(); order != nil {
 			all = append(all, r.tiling(order, outer, vector))
 		}
 		all = append(all, r.tiling(nil, outer, vector))
 	}
-	return append(all, r.innermostRun(), []Action{{Kind: NoTransform}})
+	return append(all, r.scalarLoops(), r.parallelRows(), []Action{{Kind: NoTransform}})
+}
+
+// besideRowReduction reports whether a reduction of whole rows is in the operation's
+// nest. Scalar loops suit such nests: LLVM keeps several vectors of partial sums, and
+// rows pass from loop to loop in the first-level cache.
+func (r rule) besideRowReduction() bool {
+	root, fused := r.op, r.state.FusedInto(r.op)
+	if fused >= 0 {
+		root = fused
+	}
+	nest := []int{root}
+	for _, f := range r.state.fusions(root, nil) {
+		if fused < 0 || r.state.FusedInto(f.op) == root {
+			nest = append(nest, f.op)
+		}
+	}
+	return slices.ContainsFunc(nest, func(op int) bool {
+		o := &r.state.program.Ops[op]
+		return !isContraction(o) && reducesRows(o) && !reducesImages(o)
+	})
 }
 
 // tiling reorders the loops, splits the outer ones off and then the inner ones,
@@ -177,11 +203,7 @@ func (r rule) outerTile() []int {
 
 // anchor is the contraction among what the operation takes in, else itself.
 func (r rule) anchor() fusion {
-	identity := make([]int, len(r.self().Loops))
-	for l := range identity {
-		identity[l] = l
-	}
-	self := fusion{op: r.op, loops: identity}
+	self := fusion{op: r.op, loops: r.identity()}
 	if isContraction(r.self()) || isCopy(r.self()) {
 		return self
 	}
@@ -233,37 +255,86 @@ func (r rule) panelOrder() []int {
 	if r.state.program.Values[o.Operands[1].Value].Elements() <= cached || gathersLanes(o) {
 		return nil
 	}
-	order := make([]int, len(r.self().Loops))
-	for l := range order {
-		order[l] = l
-	}
+	order := r.identity()
 	loops := parallelLoops(r.self())
 	order[loops[0]], order[loops[1]] = loops[1], loops[0]
 	return order
 }
 
-// innermostRun makes the contiguous loop of a strided window, which V cannot
-// have, the innermost, where LLVM can vectorize it.
-func (r rule) innermostRun() []Action {
+// scalarLoops leaves vectors to LLVM, which vectorizes innermost loops and handles
+// what is left over: the loop along the result's rows is made the innermost, unless
+// a reduction reads rows.
+func (r rule) scalarLoops() []Action {
 	o := r.self()
 	lanes := resultLoop(o, len(o.Init().Map.Coefficients)-1)
-	if lanes < 0 || !strided(o, lanes) {
-		return []Action{{Kind: NoTransform}}
+	if lanes < 0 || reducesRows(o) || lanes == len(o.Loops)-1 || unrollsWindow(o, lanes) {
+		return r.parallelRows()
 	}
-	var order []int
-	sizes := make([]int, len(o.Loops))
-	for l := range o.Loops {
-		if l == lanes {
-			continue
-		}
-		if o.Loops[l].Iterator == program.Parallel {
-			sizes[len(order)] = 1
-		}
-		order = append(order, l)
+	order := slices.DeleteFunc(r.identity(), func(l int) bool { return l == lanes })
+	return r.grained(append(order, lanes))
+}
+
+// unrollsWindow reports whether LLVM does better with the window of a pooling as the
+// innermost loops: it unrolls them and vectorizes the loop around. Where that strides,
+// whole vectors along it are better still.
+func unrollsWindow(o *program.Op, lanes int) bool {
+	const half = 8 // lanes
+	return !isContraction(o) && windowed(o, lanes) && (!strided(o, lanes) || o.Loops[lanes].Bound%half != 0)
+}
+
+// parallelRows keeps the loops in their order.
+func (r rule) parallelRows() []Action { return r.grained(nil) }
+
+// grained reorders the loops and gives each thread tiles of some thousand iterations
+// in whole rows.
+func (r rule) grained(order []int) []Action {
+	var actions []Action
+	if order != nil {
+		actions = append(actions, Action{Kind: Interchange, Order: order})
 	}
-	actions := []Action{{Kind: Interchange, Order: append(order, lanes)}}
 	if r.state.FusedInto(r.op) < 0 && r.outerKind() != Tile {
-		actions = append(actions, Action{Kind: r.outerKind(), Sizes: sizes})
+		sizes := r.grain()
+		if order != nil {
+			sizes = permuted(sizes, order)
+		}
+		actions = append(actions, Action{Kind: r.outerKind(), Sizes: r.outerSizes(sizes, order)})
 	}
 	return append(actions, Action{Kind: NoTransform})
+}
+
+// grainIterations is how many iterations a tile of scalar loops has: its data stay in
+// the first-level cache, and loops over tiles cost nothing.
+const grainIterations = 1 << 12
+
+// grain is the tile of scalar loops, by original loop.
+func (r rule) grain() []int {
+	o := r.self()
+	tile, room := ones(o), grainIterations
+	for _, loop := range o.Loops {
+		if loop.Iterator == program.Reduction {
+			room = max(1, room/loop.Bound)
+		}
+	}
+	lanes := resultLoop(o, len(o.Init().Map.Coefficients)-1)
+	for l, loop := range slices.Backward(o.Loops) {
+		switch {
+		case loop.Iterator == program.Reduction:
+			continue
+		case l == lanes && !reducesRows(o):
+			tile[l] = loop.Bound
+		default:
+			tile[l] = largestDivisor(loop.Bound, room)
+		}
+		room = max(1, room/tile[l])
+	}
+	return tile
+}
+
+// identity lists the loops in their order.
+func (r rule) identity() []int {
+	loops := make([]int, len(r.self().Loops))
+	for l := range loops {
+		loops[l] = l
+	}
+	return loops
 }

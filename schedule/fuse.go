@@ -14,19 +14,17 @@ import (
 // fusion is a producer that a TF can take in, seen from the loops of that TF.
 type fusion struct {
 	op       int
-	consumer int   // the operation that reads it: the root or another fusion
+	consumer int   // the first operation that reads it: the root or another fusion
+	readers  int   // operands that read it
 	loops    []int // for each original loop of the producer, the root's original loop it follows, or -1
 }
 
 // producerLoops matches the loops of producer with those of consumer through
-// the one operand that links them: the consumer's original loop that each of the
+// an operand that links them: the consumer's original loop that each of the
 // producer's follows, -1 for none. False if a tile of the consumer does not
 // correspond to a box of the producer's iterations.
-func producerLoops(p *program.Program, consumer, producer int) ([]int, bool) {
-	result := p.Ops[producer].Result
-	operands := p.Ops[consumer].Operands
-	i := slices.IndexFunc(operands, func(o program.Operand) bool { return o.Value == result })
-	read, ok := permutedLoops(operands[i].Map)
+func producerLoops(p *program.Program, link program.Operand, producer int) ([]int, bool) {
+	read, ok := permutedLoops(link.Map)
 	if !ok {
 		return nil, false
 	}
@@ -84,29 +82,51 @@ func (s *State) fusions(op int, tiled []int) []fusion {
 		identity[l] = l
 	}
 	found := []fusion{{op: op, consumer: -1, loops: identity}}
-	for i := 0; i < len(found); i++ {
-		for _, producer := range s.program.FusibleProducers(found[i].op) {
-			if f, ok := s.fusion(found[i], producer); ok && f.follows(tiled) {
-				found = append(found, f)
-			}
+	for producer := op - 1; producer >= 0; producer-- {
+		if f, ok := s.fusion(found, producer); ok && f.follows(tiled) {
+			found = append(found, f)
 		}
 	}
 	return found[1:]
 }
 
-// fusion describes producer as a part of the loops that consumer is in.
-func (s *State) fusion(consumer fusion, producer int) (fusion, bool) {
-	links, ok := producerLoops(s.program, consumer.op, producer)
-	if !ok {
+// fusion describes producer as a part of the loops that the nest is in: all who read
+// its result must be in the nest and be computed at the same
+// time, ahead or at run time. What is written out has no loops to tile.
+func (s *State) fusion(nest []fusion, producer int) (fusion, bool) {
+	var f fusion
+	result := s.program.Ops[producer].Result
+	value := s.program.Values[result]
+	if value.Kind != program.ValueResult || s.program.Ops[producer].Code != "" {
 		return fusion{}, false
 	}
-	f := fusion{op: producer, consumer: consumer.op, loops: links}
-	for l, link := range links {
-		if link >= 0 {
-			f.loops[l] = consumer.loops[link]
+	for _, consumer := range nest {
+		for _, operand := range s.program.Ops[consumer.op].Operands {
+			if operand.Value != result {
+				continue
+			}
+			loops, ok := producerLoops(s.program, operand, producer)
+			sameTime := value.Weight == s.program.Values[s.program.Ops[consumer.op].Result].Weight
+			if !ok || !sameTime {
+				return fusion{}, false
+			}
+			for l, link := range loops {
+				if link >= 0 {
+					loops[l] = consumer.loops[link]
+				}
+			}
+			if f.readers == 0 {
+				f = fusion{op: producer, consumer: consumer.op, loops: loops}
+			}
+			for l := range loops {
+				if f.loops[l] != loops[l] {
+					f.loops[l] = -1 // wanted whole by some
+				}
+			}
+			f.readers++
 		}
 	}
-	return f, true
+	return f, f.readers > 0 && f.readers == s.program.Uses(result)
 }
 
 // follows reports whether every one of the root's tiled loops picks its own part

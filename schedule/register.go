@@ -11,6 +11,7 @@ import (
 const (
 	reductionSteps = 4  // multiply-adds per accumulator and step; more only adds code
 	transposeSteps = 16 // the same where the lanes must be gathered: whole cache lines
+	transposeBlock = 64 // elements a side of a block whose lines stay in the first-level cache
 	firstRows      = 8  // rows that read the same column; 8×32 measured best for products, 8×2×14 for convolutions
 	runVectors     = 4  // vectors of an element-wise tile: the length of a run
 )
@@ -21,8 +22,10 @@ func registerTile(o *program.Op, m Machine) []int {
 	switch {
 	case isContraction(o):
 		return contractionTile(o, m)
-	case contiguousReduction(o) >= 0:
-		return reductionTile(o, m)
+	case reducesImages(o):
+		return reductionTile(o)
+	case transposed(o) >= 0:
+		return transposeTile(o, m.VectorLanes)
 	}
 	return runTile(o, m)
 }
@@ -49,6 +52,9 @@ func contractionTile(o *program.Op, m Machine) []int {
 		tile[l] = largestDivisor(o.Loops[l].Bound, limit)
 		rows /= tile[l]
 	}
+	if channelwise(o, lanes) {
+		return tile
+	}
 	if k := stepLoop(o); k >= 0 {
 		tile[k] = largestDivisor(o.Loops[k].Bound, steps)
 	}
@@ -68,6 +74,13 @@ func gathersLanes(o *program.Op) bool {
 	return false
 }
 
+// channelwise reports whether both operands of a contraction move with the lanes, as
+// in a depthwise convolution: there are no outer products, every step multiplies and
+// adds vectors.
+func channelwise(o *program.Op, lanes int) bool {
+	return lanes >= 0 && contractionGroup(o, lanes) == 0
+}
+
 // rowLoops lists the parallel loops of a contraction that can make rows of
 // accumulators, the best first: those of the operand that the lanes do not come
 // from, whose elements are broadcast, then from the inside out the others that
@@ -76,10 +89,13 @@ func rowLoops(o *program.Op, lanes int) []int {
 	var broadcast, others []int
 	for _, l := range slices.Backward(parallelLoops(o)) {
 		switch {
-		case l == lanes || contractionGroup(o, l) == 0:
+		case l == lanes || strided(o, l):
+		case channelwise(o, lanes):
+			others = append(others, l)
+		case contractionGroup(o, l) == 0:
 		case contractionGroup(o, l) != contractionGroup(o, lanes):
 			broadcast = append(broadcast, l)
-		case windowed(o, l) && !strided(o, l):
+		case windowed(o, l):
 			others = append(others, l)
 		}
 	}
@@ -97,15 +113,68 @@ func stepLoop(o *program.Op) int {
 	return -1
 }
 
-// reductionTile cuts a reduction along the contiguous dimension.
-func reductionTile(o *program.Op, m Machine) []int {
+// reductionTile takes whole rows of a reduction over several dimensions, for some
+// elements of the result at once.
+func reductionTile(o *program.Op) []int {
 	tile := ones(o)
-	k := contiguousReduction(o)
-	tile[k] = columns(o.Loops[k].Bound, runVectors/2*m.VectorLanes)
-	if rows := resultLoop(o, len(o.Init().Map.Coefficients)-1); rows >= 0 {
-		tile[rows] = largestDivisor(o.Loops[rows].Bound, reductionSteps)
+	tile[contiguousReduction(o)] = o.Loops[contiguousReduction(o)].Bound
+	if l := resultLoop(o, len(o.Init().Map.Coefficients)-1); l >= 0 {
+		tile[l] = largestDivisor(o.Loops[l].Bound, reductionSteps)
 	}
 	return tile
+}
+
+// transposed is the loop along which an operand is contiguous, if the result is
+// contiguous along another parallel one; -1 if there is none.
+func transposed(o *program.Op) int {
+	lanes := resultLoop(o, len(o.Init().Map.Coefficients)-1)
+	if isContraction(o) || lanes < 0 {
+		return -1
+	}
+	for _, operand := range o.Operands {
+		if rows := operand.Map.Coefficients; len(rows) > 0 && uses(operand.Map, lanes) {
+			l, ok := singleLoop(rows[len(rows)-1])
+			if ok && l != lanes && o.Loops[l].Iterator == program.Parallel {
+				return l
+			}
+		}
+	}
+	return -1
+}
+
+// transposeTile is a square of up to so many elements a side, less where that does not
+// divide the loops.
+func transposeTile(o *program.Op, room int) []int {
+	tile := ones(o)
+	for _, l := range []int{transposed(o), resultLoop(o, len(o.Init().Map.Coefficients)-1)} {
+		for side := room; side >= shortestVector && tile[l] == 1; side /= 2 {
+			if o.Loops[l].Bound%side == 0 {
+				tile[l] = side
+			}
+		}
+	}
+	return tile
+}
+
+// reducesRows reports whether the innermost loop of scalar code should be a
+// reduction: operands are read along it, and none along the result's rows.
+func reducesRows(o *program.Op) bool {
+	if isContraction(o) {
+		return gathersLanes(o)
+	}
+	return contiguousReduction(o) >= 0
+}
+
+// reducesImages reports whether rows are reduced that are short, and parts of
+// something larger that is reduced: a loop over each would be mostly its end.
+func reducesImages(o *program.Op) bool {
+	k, loops := contiguousReduction(o), 0
+	for _, loop := range o.Loops {
+		if loop.Iterator == program.Reduction {
+			loops++
+		}
+	}
+	return k >= 0 && loops > 1 && len(parallelLoops(o)) > 0 && o.Loops[k].Bound <= MaxOddRow/2
 }
 
 // contiguousReduction is the reduction loop along which the first operand's last
@@ -153,15 +222,22 @@ func resultLoop(o *program.Op, dimension int) int {
 }
 
 // columns is the width of a block of accumulators: two vectors, or one, or the
-// widest that fits in one. (Three vectors, or one and a half, are slow code.)
+// widest part of one that a register can be; what is shorter than that is one row.
+// (Three vectors, one and a half, or ten lanes are slow code.)
 func columns(bound, lanes int) int {
-	for _, width := range []int{2 * lanes, lanes} {
+	for width := 2 * lanes; width >= shortestVector; width /= 2 {
 		if bound%width == 0 {
 			return width
 		}
 	}
-	return largestDivisor(bound, lanes)
+	if bound <= 2*lanes {
+		return bound
+	}
+	return largestDivisor(bound, shortestVector)
 }
+
+// shortestVector is the fewest float32 that a vector register holds.
+const shortestVector = 4
 
 // run is the length of an element-wise run: whole vectors if they divide the
 // loop, else half vectors, else what fits.
@@ -203,4 +279,14 @@ func anyRow(o *program.Op, holds func(row []int) bool) bool {
 	return slices.ContainsFunc(o.Operands, func(operand program.Operand) bool {
 		return slices.ContainsFunc(operand.Map.Coefficients, holds)
 	})
+}
+
+// poor reports whether a tile's vectors are far from filling registers although the
+// loop along them is long enough: LLVM, which handles a rest, then does better.
+func poor(o *program.Op, tile []int) bool {
+	lanes := resultLoop(o, len(o.Init().Map.Coefficients)-1)
+	if across := transposed(o); across >= 0 && tile[across] < shortestVector {
+		return true
+	}
+	return lanes >= 0 && !reducesImages(o) && tile[lanes] < min(o.Loops[lanes].Bound, shortestVector)
 }

@@ -71,7 +71,8 @@ type writer struct {
 	loops     []string // handles of reduction loops, the inner before the outer
 	innermost []string // handle of the innermost loop of each operation's last T
 	unrolled  []unrolling
-	next      int // number of the next handle
+	next      int  // number of the next handle
+	fused     bool // producers were fused
 }
 
 func (w *writer) line(format string, arguments ...any) {
@@ -165,18 +166,36 @@ func (w *writer) tileFuse(before *State, op int, sizes []int) {
 	producers := before.fusions(op, before.tiledLoops(op, sizes))
 	loop := w.tileParallel(before, op, sizes)
 	for _, f := range producers {
+		w.fused = true
 		from := w.handle(f.op)
 		into := loop
 		w.handles[f.op], loop = w.fresh(), w.fresh()
 		w.line("%s, %s = transform.structured.fuse_into_containing_op %s into %s : (%s, %s) -> (%s, %s)",
 			w.handles[f.op], loop, from, into, anyOp, anyOp, anyOp, anyOp)
+		if f.readers > 1 {
+			w.mergeCopies(f.op, loop)
+		}
 	}
+}
+
+// mergeCopies makes one of the copies of a producer, one for each reader, that fusing
+// it has left in a loop, and removes the original. Tensors outside the loop are not
+// merged: two results that are written to one could not be told apart later.
+func (w *writer) mergeCopies(op int, loop string) {
+	w.line("transform.apply_cse to %s : %s", loop, anyOp)
+	w.line("transform.apply_dce to %%func : %s", anyOp)
+	w.handles[op] = w.fresh()
+	w.line("%s = transform.structured.match attributes{nestling.op = %q} in %s : (%s) -> %s",
+		w.handles[op], w.program.Ops[op].Name, loop, anyOp, anyOp)
 }
 
 // tensorSequence is the whole sequence: the actions, then what vectorizes.
 func (w *writer) tensorSequence() string {
 	if len(w.vectors) > 0 {
 		w.vectorize()
+	}
+	if w.fused {
+		w.line("transform.apply_dce to %%func : %s", anyOp) // the originals
 	}
 	w.unroll()
 	return "transform.named_sequence @tensor_seq(%module: !transform.any_op {transform.readonly}) {\n" +

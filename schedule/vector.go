@@ -33,9 +33,9 @@ const MaxShuffledIterations = 512
 // its way into registers, element by element.
 const MaxTransposedElements = 256
 
-// MaxVectorCalls is the largest number of library calls (exponentials and the
-// like, which have no vector instruction) that V unrolls: a thousand of them take
-// LLVM seconds.
+// MaxVectorCalls is the largest number of exponentials and the like, which have no
+// instruction and are a library call or dozens of instructions each, that V unrolls: a
+// thousand of them take LLVM seconds.
 const MaxVectorCalls = 128
 
 // checkVectorize reports whether the current loops of op can become vector
@@ -273,14 +273,16 @@ func isContraction(o *program.Op) bool {
 // an I before, which is for the loops over tiles, costs no transposition. A
 // contraction puts the loops of both operands first, then those of the first
 // alone, then those of the second alone: only then does MLIR see outer products;
-// it would otherwise transpose the accumulators in every step.
+// it would otherwise transpose the accumulators in every step. There are none where
+// the lanes move both operands.
 func (s *State) vectorOrder(op int) []int {
 	o := &s.program.Ops[op]
 	loops := s.ops[op].order
+	outerProducts := isContraction(o) && !channelwise(o, resultLoop(o, len(o.Init().Map.Coefficients)-1))
 	rank := make([]int, len(loops))
 	for l, original := range loops {
 		rank[l] = resultDimension(o, original)
-		if isContraction(o) {
+		if outerProducts {
 			rank[l] += len(o.Loops) * contractionGroup(o, original)
 		}
 	}

@@ -28,6 +28,7 @@ program is a module of linalg operations on tensors, or a benchmark by name; wit
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			options := s.labOptions()
 			options.Database = "" // what is asked for is measured
+			options.Target = o.Target
 			lab, err := openLab(options)
 			if err != nil {
 				return err

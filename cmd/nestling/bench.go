@@ -92,6 +92,7 @@ schedules beside every way to run a model in PyTorch, with no agent and no run.`
 		benchPyTorchCommand(s, baseline.ChannelsLast, "pytorch-channels-last", "PyTorch (eager) on images given channels-last"),
 		benchScheduleCommand(s),
 		benchTableCommand(s),
+		benchFamiliesCommand(s),
 		figuresCommand(s),
 	)
 	return c

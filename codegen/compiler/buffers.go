@@ -122,6 +122,9 @@ func (j *job) reshapeAllocation(old mlir.Operation, t mlir.Type, chain []mlir.Op
 	return alloc.Result(0), nil
 }
 
+// stackBytes is the size up to which a buffer is put on the stack.
+const stackBytes = 1 << 16
+
 // allocation is a buffer with its place in the workspace, in bytes, and the
 // time of its use: indices of operations of the function.
 type allocation struct {
@@ -134,7 +137,8 @@ type allocation struct {
 // level in one workspace, which becomes its last argument, so that a run
 // allocates nothing. Buffers that are not used at the same time share memory.
 // Those of inner loops stay with their iteration: they may belong to different
-// threads.
+// threads. Small ones are left to the stack, where LLVM can tell them from all
+// others, and keep what is accumulated in them in a register.
 func (j *job) placeWorkspace() error {
 	f, _, err := functions(j.module)
 	if err != nil {
@@ -172,7 +176,7 @@ func topLevelBuffers(f mlir.Operation) []*allocation {
 			continue
 		}
 		shape, static := op.Result(0).Type().Shape()
-		if !static || !op.Result(0).Type().Element().IsF32() {
+		if !static || !op.Result(0).Type().Element().IsF32() || (tensor{shape: shape}).bytes() <= stackBytes {
 			continue
 		}
 		b := &allocation{alloc: op, size: align(tensor{shape: shape}.bytes()), first: len(operations), last: i}

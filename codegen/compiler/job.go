@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ const (
 	// an allocation that stays inside would be made again every time round.
 	hoistPipeline = "builtin.module(func.func(buffer-loop-hoisting))"
 	// What a thread needs for itself goes to its stack if it is small.
-	deallocPipeline = "builtin.module(func.func(promote-buffers-to-stack{max-alloc-size-in-bytes=65536}),buffer-deallocation-pipeline)"
+	deallocPipeline = "builtin.module(func.func(promote-buffers-to-stack{max-alloc-size-in-bytes=%d}),buffer-deallocation-pipeline)"
 
 	lowerVectors   = "func.func(lower-vector-multi-reduction),canonicalize,cse,convert-vector-to-scf{full-unroll=1},"
 	lowerOpenMP    = "convert-scf-to-openmp,canonicalize,cse,"
@@ -133,16 +134,20 @@ func (j *job) bufferize() error {
 	if err := j.placeWorkspace(); err != nil {
 		return err
 	}
-	return j.module.Run(deallocPipeline)
+	return j.module.Run(fmt.Sprintf(deallocPipeline, stackBytes))
 }
 
 // makeLoops turns loops over tiles, and operations that are not vectorized, into
 // loops that OpenMP or one thread can run.
 func (j *job) makeLoops() error {
+	pipeline := parallelPipeline
 	if j.request.Threads == 1 {
-		return j.module.Run(serialPipeline)
+		pipeline = serialPipeline
 	}
-	if err := j.module.Run(parallelPipeline); err != nil {
+	if err := j.module.Run(pipeline); err != nil {
+		return err
+	}
+	if err := j.reassociateSums(); err != nil {
 		return err
 	}
 	return j.serialiseSmall()
@@ -159,6 +164,9 @@ func (j *job) transformBuffers() error {
 }
 
 func (j *job) lower() error {
+	if err := errors.Join(j.expandMath(), j.keepLoops()); err != nil {
+		return err
+	}
 	// Inputs, outputs and workspace never overlap: part of the C interface.
 	if err := j.setArgumentAttributes("llvm.noalias, llvm.align = 64 : i64"); err != nil {
 		return err

@@ -39,6 +39,7 @@ const (
 	vectorCost      = 1.0 / 32 // per element
 	contractionCost = 1.0 / 64 // per multiply-add
 	unknownTrips    = 8
+	vectorizedShare = 1.0 / 8 // of the cost of scalars that LLVM makes vectors of
 )
 
 // cost estimates the time of an operation with all that is inside.
@@ -52,6 +53,9 @@ func cost(op mlir.Operation) float64 {
 	switch op.Name() {
 	case "scf.for":
 		operands := op.Operands()
+		if innermostScalar(op) {
+			inside *= vectorizedShare
+		}
 		return inside * trips(operands[0], operands[1], operands[2])
 	case "scf.parallel":
 		n := len(op.Body().Arguments())

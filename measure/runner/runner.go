@@ -9,6 +9,7 @@ package runner
 #cgo LDFLAGS: -L/usr/lib/llvm-22/lib -Wl,-rpath,/usr/lib/llvm-22/lib -lomp
 #include "crash.h"
 #include "probe.h"
+#include "stream.h"
 #include "timing.h"
 #include <stdlib.h>
 */
@@ -271,12 +272,21 @@ func (k *kernel) time(r *wire.TimeRequest) wire.TimeResponse {
 		plan.flush = (*C.char)(C.calloc(1, plan.flushBytes))
 		defer C.free(unsafe.Pointer(plan.flush))
 	}
-	samples, probe := make([]float64, blocks), make([]float64, blocks)
-	times := C.nestlingTime(&plan, (*C.double)(&samples[0]), (*C.double)(&probe[0]))
+	samples, probe, stream := make([]float64, blocks), make([]float64, blocks), make([]float64, blocks)
+	var streamTo *C.double
+	if r.Stream {
+		if err := k.openStream(); err != nil {
+			return wire.TimeResponse{Verdict: wire.Refused, Error: err.Error()}
+		}
+		defer C.nestlingStreamClose()
+		streamTo = (*C.double)(&stream[0])
+	}
+	times := C.nestlingTime(&plan, (*C.double)(&samples[0]), (*C.double)(&probe[0]), streamTo)
 	response := wire.TimeResponse{
 		Verdict:      wire.Sound,
 		Samples:      samples[:times.blocks],
 		Probe:        probe[:times.blocks],
+		Stream:       stream[:times.blocks],
 		RunsPerBlock: int(times.runsPerBlock),
 		BusyThreads:  float64(times.busyThreads),
 	}
@@ -284,4 +294,20 @@ func (k *kernel) time(r *wire.TimeRequest) wire.TimeResponse {
 		response.Verdict, response.Error = wire.Wrong, err.Error()
 	}
 	return response
+}
+
+// openStream makes buffers for the streaming loop as large as what the kernel reads
+// and writes.
+func (k *kernel) openStream() error {
+	read, written := len(k.prepared.data), 0
+	for _, b := range k.inputs {
+		read += len(b.data)
+	}
+	for _, b := range k.outputs {
+		written += len(b.data)
+	}
+	if C.nestlingStreamOpen(C.size_t(read), C.size_t(written)) == 0 {
+		return fmt.Errorf("the streaming loop: no memory for %d bytes, or less than a vector", read+written)
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 #include "timing.h"
 
 #include "probe.h"
+#include "stream.h"
 
 #include <time.h>
 
@@ -80,7 +81,7 @@ static int64_t calibrate(const nestlingPlan *plan, int64_t deadline, double *bus
   }
 }
 
-nestlingTimes nestlingTime(const nestlingPlan *plan, double *sample, double *probe) {
+nestlingTimes nestlingTime(const nestlingPlan *plan, double *sample, double *probe, double *stream) {
   // Long enough for thousands of iterations, short beside a block.
   const int64_t probeTime = 300000;
   nestlingTimes times = {0, 1, 0};
@@ -89,6 +90,8 @@ nestlingTimes nestlingTime(const nestlingPlan *plan, double *sample, double *pro
   times.runsPerBlock = plan->flush ? 1 : runs;
   do {
     probe[times.blocks] = nestlingProbe(plan->threads, probeTime);
+    if (stream)
+      stream[times.blocks] = nestlingStream(plan->threads, plan->minBlock);
     sample[times.blocks] = plan->flush ? timeColdRun(plan) : timeBlock(plan, runs);
     times.blocks++;
   } while (times.blocks < plan->blocks && nestlingNow() < deadline &&

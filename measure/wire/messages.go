@@ -91,6 +91,8 @@ type TimeRequest struct {
 	// FlushBytes of other memory are walked over before each run, to empty the
 	// caches; a block is then one run. 0 leaves the caches hot.
 	FlushBytes int64
+	// Stream asks for the streaming loop's rate beside each block.
+	Stream bool
 }
 
 // TimeResponse is what the runs took. If Sound, the outputs of the last run are
@@ -100,6 +102,7 @@ type TimeResponse struct {
 	Error        string
 	Samples      []float64 // nanoseconds per run, one per block
 	Probe        []float64 // GFLOP/s of the peak loop beside each block
+	Stream       []float64 // GB/s of the streaming loop beside each block, zeros unless asked for
 	RunsPerBlock int
 	// BusyThreads is CPU time over wall time while the kernel alone ran, before
 	// the peak loop had started threads of its own.

@@ -48,6 +48,7 @@ transform.named_sequence @tensor_seq(%module: !transform.any_op {transform.reado
     transform.apply_patterns.canonicalization
   } : !transform.any_op
   transform.apply_cse to %func : !transform.any_op
+  transform.apply_dce to %func : !transform.any_op
   transform.yield
 }
 transform.named_sequence @buffer_seq(%module: !transform.any_op {transform.readonly}) {

@@ -1,0 +1,106 @@
+package compiler
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"nestling/codegen"
+	"nestling/schedule"
+)
+
+// The functions are written out once for each type, scalars and vectors of any rank,
+// and the module they are in is whole again afterwards.
+func TestMathForTypes(t *testing.T) {
+	c := New()
+	defer c.Close()
+	for _, typ := range []string{"f32", "vector<16xf32>", "vector<4x8xf32>"} {
+		m, err := c.context.Parse(mathFor(typ, ".x"), "math.mlir")
+		if err != nil {
+			t.Fatalf("%s: %v", typ, err)
+		}
+		if err := m.Verify(); err != nil {
+			t.Errorf("%s: %v", typ, err)
+		}
+		for _, f := range expanded {
+			if want := fmt.Sprintf("@%s.x(", f); !strings.Contains(m.String(), want) {
+				t.Errorf("%s: no function %s", typ, want)
+			}
+		}
+		m.Close()
+	}
+}
+
+// Compared with float64 all along their ranges, unscheduled, which LLVM vectorizes.
+func TestMathIsAccurate(t *testing.T) {
+	const points = 1 << 16
+	c := New()
+	defer c.Close()
+	for _, f := range []struct {
+		name     string
+		from, to float64
+		of       func(float64) float64
+	}{
+		{"exp", -87, 88.7, math.Exp}, {"exp", -1e-3, 1e-3, math.Exp}, {"tanh", -12, 12, math.Tanh}, {"tanh", -1e-3, 1e-3, math.Tanh},
+		{"erf", -6, 6, math.Erf}, {"erf", -1e-3, 1e-3, math.Erf},
+	} {
+		source := fmt.Sprintf(`func.func @f(%%x: tensor<%[1]dxf32>) -> tensor<%[1]dxf32> {
+  %%e = tensor.empty() : tensor<%[1]dxf32>
+  %%y = linalg.%[2]s ins(%%x : tensor<%[1]dxf32>) outs(%%e : tensor<%[1]dxf32>) -> tensor<%[1]dxf32>
+  return %%y : tensor<%[1]dxf32>
+}`, points, f.name)
+		x := make([]float32, points)
+		for i := range x {
+			x[i] = float32(f.from + (f.to-f.from)*float64(i)/points)
+		}
+		y := runMath(t, c, source, x)
+		for i := range x {
+			want := f.of(float64(x[i]))
+			if got := float64(y[i]); math.Abs(got-want) > 1e-6*math.Abs(want) {
+				t.Fatalf("%s(%g) = %g, want %g", f.name, x[i], got, want)
+			}
+		}
+	}
+}
+
+// What is no number, or no finite one.
+func TestMathAtTheEdges(t *testing.T) {
+	c := New()
+	defer c.Close()
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	for name, want := range map[string][]float32{"exp": {nan, inf, 0, 1, inf, 0}, "tanh": {nan, 1, -1, 0, 1, -1}, "erf": {nan, 1, -1, 0, 1, -1}} {
+		got := runMath(t, c, fmt.Sprintf(`func.func @f(%%x: tensor<6xf32>) -> tensor<6xf32> {
+  %%e = tensor.empty() : tensor<6xf32>
+  %%y = linalg.%s ins(%%x : tensor<6xf32>) outs(%%e : tensor<6xf32>) -> tensor<6xf32>
+  return %%y : tensor<6xf32>
+}`, name), []float32{nan, inf, -inf, 0, 200, -200})
+		for i := range want {
+			if got[i] != want[i] && (got[i] == got[i] || want[i] == want[i]) {
+				t.Errorf("%s: result %d is %g, want %g", name, i, got[i], want[i])
+			}
+		}
+	}
+}
+
+// runMath runs a program of one input and one result unscheduled.
+func runMath(t *testing.T, c *Compiler, source string, x []float32) []float32 {
+	t.Helper()
+	p, err := c.Analyse([]byte(source), "math.mlir")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := schedule.Write(p, nil, schedule.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Compile(codegen.Request{Module: code.Module, Script: code.Script, Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := load(t, p, r, [][]float32{x})
+	if err := k.loaded.Call(k.symbol+"_run_packed", k.run...); err != nil {
+		t.Fatal(err)
+	}
+	return k.outputs[0]
+}

@@ -1,0 +1,107 @@
+package compiler
+
+import (
+	"slices"
+	"strings"
+
+	"nestling/mlir"
+)
+
+// reassociateSums lets the sums and products that scalar loops accumulate in memory
+// be taken in any order, as those of vectors are: otherwise each waits for the one
+// before, and LLVM cannot vectorize the loop. The multiplication before an addition
+// may be fused with it.
+func (j *job) reassociateSums() error {
+	flags, err := j.compiler.context.ParseAttribute("#arith.fastmath<reassoc,contract>")
+	if err != nil {
+		return err
+	}
+	for _, op := range j.module.Operation().Nested() {
+		if !accumulates(op) {
+			continue
+		}
+		op.SetAttribute("fastmath", flags)
+		for _, v := range op.Operands() {
+			if term, _ := v.Defining(); !term.IsNull() && term.Name() == "arith.mulf" {
+				term.SetAttribute("fastmath", flags)
+			}
+		}
+	}
+	return nil
+}
+
+// accumulates tells a scalar sum or product that is stored where one of its operands
+// was loaded from.
+func accumulates(op mlir.Operation) bool {
+	if op.Name() != "arith.addf" && op.Name() != "arith.mulf" || !op.Result(0).Type().IsF32() {
+		return false
+	}
+	for _, store := range op.Result(0).Uses() {
+		if store.Name() != "memref.store" {
+			continue
+		}
+		for _, v := range op.Operands() {
+			load, _ := v.Defining()
+			if !load.IsNull() && load.Name() == "memref.load" && load.Operands()[0] == store.Operands()[1] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// shortLoop is the most iterations of a scalar loop that LLVM may unroll completely:
+// the window of a pooling, say, whose surrounding loop it can then vectorize.
+const shortLoop = 8
+
+// keepLoops stops LLVM from unrolling longer innermost loops over scalars, which it
+// would do before it vectorizes loops, and could not do that any more; except where it
+// is better.
+func (j *job) keepLoops() error {
+	annotation, err := j.compiler.context.ParseAttribute("#llvm.loop_annotation<unroll = <disable = true>>")
+	if err != nil {
+		return err
+	}
+	for _, op := range j.module.Operation().Nested() {
+		if op.Name() != "scf.for" || !innermostScalar(op) || staysInRegisters(op) {
+			continue
+		}
+		if operands := op.Operands(); trips(operands[0], operands[1], operands[2]) > shortLoop {
+			op.SetAttribute("loop_annotation", annotation)
+		}
+	}
+	return nil
+}
+
+// innermostScalar tells a loop without loops or vectors inside.
+func innermostScalar(loop mlir.Operation) bool {
+	return !slices.ContainsFunc(loop.Body().Operations(), func(op mlir.Operation) bool {
+		return op.Regions() > 0 || strings.HasPrefix(op.Name(), "vector.")
+	})
+}
+
+// staysInRegisters tells a loop along a row that accumulates products: unrolled, the
+// row stays in registers.
+func staysInRegisters(loop mlir.Operation) bool {
+	return slices.ContainsFunc(loop.Body().Operations(), func(op mlir.Operation) bool { return multipliesAlong(loop, op) })
+}
+
+// multipliesAlong tells an operation that accumulates products in elements along the
+// loop.
+func multipliesAlong(loop, op mlir.Operation) bool {
+	if !accumulates(op) {
+		return false
+	}
+	products := 0
+	for _, v := range op.Operands() {
+		if term, _ := v.Defining(); !term.IsNull() && term.Name() == "arith.mulf" {
+			products++
+		}
+	}
+	for _, store := range op.Result(0).Uses() {
+		if store.Name() == "memref.store" && slices.Contains(store.Operands()[2:], loop.Body().Arguments()[0]) {
+			return products > 0
+		}
+	}
+	return false
+}
