@@ -37,6 +37,7 @@ transform.named_sequence @tensor_seq(%module: !transform.any_op {transform.reado
     transform.apply_patterns.canonicalization
   } : !transform.any_op
   transform.apply_cse to %func : !transform.any_op
+  transform.apply_dce to %func : !transform.any_op
   transform.loop.unroll %h13 {factor = 2} : !transform.any_op
   transform.yield
 }
