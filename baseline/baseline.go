@@ -79,6 +79,19 @@ var server string
 // PyTorch on the reference BLAS, and a thread count that does not come about.
 // The process ends with Close, and dies with the one that started it.
 func Start(ctx context.Context, o Options) (*Process, error) {
+	p, err := Launch(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Begin(ctx); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// Launch is the part of Start that may happen beside other work: it imports
+// PyTorch, which takes seconds. Begin comes next.
+func Launch(ctx context.Context, o Options) (*Process, error) {
 	if o.Threads < 1 {
 		return nil, fmt.Errorf("%d threads for PyTorch; at least 1 is needed", o.Threads)
 	}
@@ -89,14 +102,18 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = p.request(ctx, "starting", request{Request: "start", Threads: o.Threads}, &p.info)
-	if err == nil {
-		err = p.checkThreads()
-	}
-	if err != nil {
+	if err := p.request(ctx, "starting", request{Request: "launch"}, &struct{}{}); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
+}
+
+// Begin is the rest of Start, with nothing else running.
+func (p *Process) Begin(ctx context.Context) error {
+	if err := p.request(ctx, "starting", request{Request: "start", Threads: p.options.Threads}, &p.info); err != nil {
+		return err
+	}
+	return p.checkThreads()
 }
 
 // checkThreads compares the threads that worked with those asked for.

@@ -29,13 +29,18 @@ class Refused(Exception):
         self.kind = kind
 
 
-def start(request):
-    """Imports PyTorch, sets threads, refuses what would be no opponent."""
+def launch(request):
+    """Imports PyTorch, which may happen beside other work."""
     global torch
     try:
         import torch
     except Exception as error:
         raise Refused("torch", one_line(error))
+    return {}
+
+
+def start(request):
+    """Sets threads and counts them, refuses what would be no opponent."""
     torch.set_num_threads(request["threads"])
     if request["method"] == "compile" and not hasattr(torch, "compile"):
         raise Refused("unavailable", "torch.compile is not available in torch %s; it came with PyTorch 2" % torch.__version__)
@@ -304,7 +309,7 @@ def one_line(error):
 
 
 def serve():
-    handlers = {"start": start, "load": load, "run": run, "outputs": outputs}
+    handlers = {"launch": launch, "start": start, "load": load, "run": run, "outputs": outputs}
     for descriptor in (REQUESTS, ANSWERS, INPUTS, OUTPUTS):
         os.set_inheritable(descriptor, False)
     with os.fdopen(REQUESTS) as requests, os.fdopen(ANSWERS, "w") as answers:

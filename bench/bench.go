@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
 	"time"
 
 	"nestling/baseline"
@@ -70,6 +72,10 @@ type Method interface {
 	// Describe adds what the method knows of its result.
 	Describe(c *Case, e *results.Entry)
 }
+
+// Launcher is a method whose Open takes long: Launch does, beside other methods',
+// what can be done of it without disturbing anyone. Open tells of failures.
+type Launcher interface{ Launch(ctx context.Context) }
 
 // Cases analyses the benchmarks and computes their references.
 func Cases(ctx context.Context, lab *measure.Lab, o Options) ([]*Case, error) {
@@ -158,22 +164,26 @@ func Run(ctx context.Context, methods []Method, cases []*Case, o Options) (map[s
 
 // round gives every method one fresh process and every benchmark one turn in it.
 func (c *contest) round(ctx context.Context) (err error) {
+	defer func() {
+		for _, m := range c.methods {
+			err = errors.Join(err, m.Close())
+		}
+	}()
+	c.launch(ctx)
 	for _, m := range c.methods {
 		if c.finished(m) {
 			continue
 		}
 		problem := m.Open(ctx)
 		if ctx.Err() != nil {
-			return errors.Join(ctx.Err(), m.Close())
+			return ctx.Err()
 		}
 		if errors.Is(problem, baseline.ErrUnavailable) {
 			return problem // there is nothing to have a result of
 		}
 		if problem != nil {
 			c.fail(m, problem)
-			continue
 		}
-		defer func() { err = errors.Join(err, m.Close()) }()
 	}
 	for i, k := range c.cases {
 		for _, m := range c.methods {
@@ -186,6 +196,23 @@ func (c *contest) round(ctx context.Context) (err error) {
 		}
 	}
 	return ctx.Err()
+}
+
+// launch launches the methods that have turns left, as many at once as there are
+// cores.
+func (c *contest) launch(ctx context.Context) {
+	var crew sync.WaitGroup
+	cores := make(chan struct{}, runtime.NumCPU())
+	for _, m := range c.methods {
+		if l, slow := m.(Launcher); slow && !c.finished(m) {
+			crew.Go(func() {
+				cores <- struct{}{}
+				l.Launch(ctx)
+				<-cores
+			})
+		}
+	}
+	crew.Wait()
 }
 
 // fail ends a method on all benchmarks on which it has turns left.

@@ -41,13 +41,25 @@ func (p *PyTorch) Named(name string) *PyTorch {
 	return p
 }
 
-// Open starts a fresh Python process.
-func (p *PyTorch) Open(ctx context.Context) error {
-	process, err := baseline.Start(ctx, p.options)
-	if err != nil {
-		return err
+// Launch starts a fresh Python process as far as that may happen beside others.
+// Open tells what went wrong.
+func (p *PyTorch) Launch(ctx context.Context) {
+	if process, err := baseline.Launch(ctx, p.options); err == nil {
+		p.process = process
 	}
-	p.process, p.info = process, process.Info()
+}
+
+// Open makes the launched process ready, or starts one.
+func (p *PyTorch) Open(ctx context.Context) (err error) {
+	if p.process == nil {
+		if p.process, err = baseline.Launch(ctx, p.options); err != nil {
+			return err
+		}
+	}
+	if err := p.process.Begin(ctx); err != nil {
+		return errors.Join(err, p.Close())
+	}
+	p.info = p.process.Info()
 	return nil
 }
 
