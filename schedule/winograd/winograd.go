@@ -108,6 +108,8 @@ func (s *Spec) outputShape() []int {
 // Check reports what is wrong with the numbers, nil if nothing is.
 func (s *Spec) Check() error {
 	switch {
+	case s.OutHeight() < 1 || s.OutWidth() < 1:
+		return errors.New("the image is smaller than the window")
 	case s.M != 2 && s.M != 4:
 		return fmt.Errorf("tiles of %d×%d outputs; there are 2×2 and 4×4", s.M, s.M)
 	case s.Rows < 1 || s.Rows > s.tilesDown():
@@ -123,9 +125,6 @@ func (s *Spec) Check() error {
 		if pad < 0 || pad > 1 {
 			return fmt.Errorf("padding of %d; 0 and 1 are possible", pad)
 		}
-	}
-	if s.OutHeight() < 1 || s.OutWidth() < 1 {
-		return errors.New("the image is smaller than the window")
 	}
 	return nil
 }
