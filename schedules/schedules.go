@@ -20,7 +20,7 @@ import (
 	"nestling/schedule"
 )
 
-//go:embed *
+//go:embed *.sched
 var files embed.FS
 
 // Reference is a schedule with where it comes from.
