@@ -93,8 +93,20 @@ type printer struct {
 	program  *Program
 	once     bool // the function that runs once
 	prepared []int
+	prefix   string
 	names    map[int]string // SSA name of each value defined so far
 	text     strings.Builder
+}
+
+// PrintPart writes operations as statements, for the code of a written-out
+// operation. names holds the SSA names of what they read from outside, and gets
+// those of what they compute, which begin with a prefix of their own.
+func PrintPart(p *Program, ops []int, names map[int]string, prefix string) string {
+	w := printer{program: p, prefix: prefix, names: names}
+	for _, op := range ops {
+		w.op(&p.Ops[op])
+	}
+	return w.text.String()
 }
 
 func (w *printer) line(format string, arguments ...any) {
@@ -151,7 +163,7 @@ func (w *printer) value(index int) string {
 		return name
 	}
 	v := &w.program.Values[index]
-	name := fmt.Sprintf("%%v%d", index)
+	name := fmt.Sprintf("%%%sv%d", w.prefix, index)
 	switch v.Kind {
 	case ValueConstant:
 		w.line("%s = arith.constant %s : %s", name, w.literal(v), w.typ(index))
@@ -205,7 +217,7 @@ func (w *printer) reshape(name string, index int) {
 		w.line("%s = tensor.collapse_shape %s %s : %s into %s", name, base, groups, w.typ(v.Base), w.typ(index))
 		return
 	}
-	flat := tensorType([]int{v.Elements()})
+	flat := TensorType([]int{v.Elements()})
 	all := func(rank int) string {
 		dimensions := make([]int, rank)
 		for d := range dimensions {
@@ -246,7 +258,7 @@ func (w *printer) op(o *Op) {
 	for i, operand := range o.Operands {
 		operands[i], types[i] = w.value(operand.Value), w.typ(operand.Value)
 	}
-	name := fmt.Sprintf("%%v%d", o.Result)
+	name := fmt.Sprintf("%%%sv%d", w.prefix, o.Result)
 	if o.Code != "" {
 		w.written(o, name, operands)
 	} else {
@@ -346,11 +358,11 @@ func (w *printer) typ(value int) string {
 	if v := &w.program.Values[value]; v.Scalar {
 		return "f32"
 	}
-	return tensorType(w.program.Values[value].Shape)
+	return TensorType(w.program.Values[value].Shape)
 }
 
-// tensorType is MLIR's name of a tensor: tensor<4x8xf32>.
-func tensorType(shape []int) string {
+// TensorType is MLIR's name of a tensor: tensor<4x8xf32>.
+func TensorType(shape []int) string {
 	var b strings.Builder
 	for _, d := range shape {
 		fmt.Fprintf(&b, "%dx", d)

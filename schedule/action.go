@@ -48,6 +48,8 @@ const (
 	Layout Kind = "L"
 	// Cut makes one operation two, each with a part of a loop.
 	Cut Kind = "C"
+	// Group runs an operation, and what it needs, one iteration of a loop at a time.
+	Group Kind = "G"
 	// FoldNorm moves what scales and shifts a convolution's channels into its
 	// weights and bias.
 	FoldNorm Kind = "FN"
@@ -64,7 +66,7 @@ var Kinds = []Kind{Interchange, Tile, TileParallel, TileFuse, Vectorize, NoTrans
 var LoopActions = append(slices.Clone(Kinds), Pack, Prefetch, Unroll)
 
 // Rewrites lists the actions that change the program itself.
-var Rewrites = []Kind{Split, Layout, Cut, FoldNorm, Winograd, WinogradChain}
+var Rewrites = []Kind{Split, Layout, Cut, Group, FoldNorm, Winograd, WinogradChain}
 
 // Vocabulary lists every action.
 var Vocabulary = slices.Concat(LoopActions, Rewrites)
