@@ -65,6 +65,11 @@ func drawRewrites(p *program.Program, o schedule.Options, rng *rand.Rand) (sched
 		op := drawOp(rewritten, rng)
 		try(op.Name, drawRewrite(op, rng))
 	}
+	if rng.IntN(4) == 0 {
+		// What it takes in can have no rewrites of its own afterwards.
+		op := &rewritten.Ops[len(rewritten.Ops)-1-rng.IntN(min(2, len(rewritten.Ops)))]
+		try(op.Name, schedule.Action{Kind: schedule.Group, Args: []int{rng.IntN(len(op.Loops) + 1)}})
+	}
 	return s, rewritten
 }
 
@@ -100,7 +105,12 @@ func drawRewrite(op *program.Op, rng *rand.Rand) schedule.Action {
 	switch kind {
 	case schedule.Split, schedule.Cut:
 		a.Args = []int{rng.IntN(len(op.Loops) + 1), 1 + rng.IntN(16)}
+	case schedule.Group:
+		a.Args = []int{rng.IntN(len(op.Loops) + 1)}
 	case schedule.Layout:
+		if len(op.Operands) == 0 { // written out, and reading nothing
+			break
+		}
 		operand := rng.IntN(len(op.Operands))
 		a.Args = append([]int{operand}, rng.Perm(len(op.Operands[operand].Map.Coefficients))...)
 	case schedule.Winograd:

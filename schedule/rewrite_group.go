@@ -31,7 +31,7 @@ func (r *rewriter) group() error {
 	if o.Loops[loop].Iterator != program.Parallel || o.Loops[loop].Bound == 1 {
 		return fmt.Errorf("loop %d of %d, a %s, has no iterations of their own", loop, o.Loops[loop].Bound, o.Loops[loop].Iterator)
 	}
-	g := grouping{rewriter: r, bound: o.Loops[loop].Bound, loops: map[int]int{r.op: loop}, inner: map[int]int{}, names: map[int]string{}}
+	g := grouping{rewriter: r, bound: o.Loops[loop].Bound, loops: map[int]int{r.op: loop}, inner: map[portion]int{}, names: map[int]string{}}
 	if !g.runsAlong(r.op, loop) {
 		return fmt.Errorf("loop %d reads more of an operand than one place along one dimension", loop)
 	}
@@ -46,13 +46,17 @@ func (r *rewriter) group() error {
 type grouping struct {
 	*rewriter
 	bound int
-	loops map[int]int    // the loop of each operation
-	inner map[int]int    // what takes the place of a value inside
-	names map[int]string // SSA names inside
+	loops map[int]int     // the loop of each operation
+	inner map[portion]int // what takes the place of a value inside
+	names map[int]string  // SSA names inside
 	// What is read from outside.
 	operands []program.Operand
 	slices   strings.Builder
 }
+
+// portion is a value, one iteration's part of it along a dimension, or with -1 all
+// of it.
+type portion struct{ value, dimension int }
 
 // runsAlong reports whether an operation's loop picks, of its result and of every
 // operand that it moves, one place along one dimension.
@@ -227,7 +231,7 @@ func (g *grouping) part(op int) program.Op {
 // inside is what takes the place of a value, of which an iteration has one place
 // along a dimension, or with -1 all of it.
 func (g *grouping) inside(value, dimension int) int {
-	if known, ok := g.inner[value]; ok {
+	if known, ok := g.inner[portion{value, dimension}]; ok {
 		return known
 	}
 	v := g.Values[value]
@@ -248,8 +252,9 @@ func (g *grouping) inside(value, dimension int) int {
 	default:
 		return g.outside(value, dimension, v.Shape)
 	}
-	g.inner[value] = g.add(v)
-	return g.inner[value]
+	index := g.add(v)
+	g.inner[portion{value, dimension}] = index
+	return index
 }
 
 // outside reads a value from outside: all of it, or the iteration's place.
@@ -257,7 +262,7 @@ func (g *grouping) outside(value, dimension int, shape []int) int {
 	i := len(g.operands)
 	g.operands = append(g.operands, program.Operand{Value: value})
 	inner := g.add(program.Value{Kind: program.ValueInner, Shape: shape})
-	g.inner[value], g.names[inner] = inner, fmt.Sprintf("%%in%d", i)
+	g.inner[portion{value, dimension}], g.names[inner] = inner, fmt.Sprintf("%%in%d", i)
 	if dimension >= 0 {
 		g.names[inner] = fmt.Sprintf("%%g.in%d", i)
 		fmt.Fprintf(&g.slices, "    %s = tensor.extract_slice %%in%d%s : %s to %s\n", g.names[inner], i,
