@@ -24,9 +24,9 @@ const serialIterations = 1 << 15
 //     vector registers; its reduction advances in steps of up to 4.
 //   - A transposition is cut into squares that registers transpose, everything else
 //     into short runs along the contiguous dimension.
-//   - Nests with reductions of whole rows, strided windows along rows, and whatever has
-//     no divisors that fill a vector become scalar loops in the order and the size in
-//     which LLVM vectorizes them best, rest and all.
+//   - Reductions of whole rows, strided windows along rows, and whatever has no divisors
+//     that fill a vector become scalar loops in the order and the size in which LLVM
+//     vectorizes them best, rest and all.
 //
 // Every operation is in it, and it is legal for p whatever the operations are.
 func Default(p *program.Program, m Machine) Schedule {
@@ -72,7 +72,13 @@ func (r rule) apply(s *State, candidate []Action) bool {
 func (r rule) candidates() [][]Action {
 	var all [][]Action
 	switch vector := r.vectorTile(); {
-	case r.besideRowReduction(), poor(r.self(), vector):
+	case r.besideRowReduction():
+		if runs := r.rowRuns(); runs != nil {
+			all = append(all, runs)
+		}
+	case poor(r.self(), vector), r.sumsColumns() && !r.wholeVectors() && r.lanes() > 2*r.machine.VectorLanes:
+	case r.sumsColumns() && r.wholeVectors():
+		all = append(all, r.columnSums(), r.tiling(nil, r.outerTile(), vector))
 	case r.state.FusedInto(r.op) >= 0:
 		if !isContraction(r.self()) {
 			all = append(all, []Action{{Kind: Vectorize}})
@@ -92,8 +98,8 @@ func (r rule) candidates() [][]Action {
 }
 
 // besideRowReduction reports whether a reduction of whole rows is in the operation's
-// nest. Scalar loops suit such nests: LLVM keeps several vectors of partial sums, and
-// rows pass from loop to loop in the first-level cache.
+// nest. Scalar loops suit such reductions: LLVM keeps several vectors of partial sums,
+// and rows pass from loop to loop in the first-level cache.
 func (r rule) besideRowReduction() bool {
 	root, fused := r.op, r.state.FusedInto(r.op)
 	if fused >= 0 {
@@ -109,6 +115,48 @@ func (r rule) besideRowReduction() bool {
 		o := &r.state.program.Ops[op]
 		return !isContraction(o) && reducesRows(o) && !reducesImages(o)
 	})
+}
+
+// rowRuns makes vectors of what is element-wise beside a reduction of rows; nil where
+// rows are no whole vectors.
+func (r rule) rowRuns() []Action {
+	o := r.self()
+	if isContraction(o) || reducesRows(o) || transposed(o) >= 0 || len(parallelLoops(o)) < len(o.Loops) || len(o.Loops) < 2 || !r.wholeVectors() {
+		return nil
+	}
+	grained := r.parallelRows()
+	return append(grained[:len(grained)-1], Action{Kind: Tile, Sizes: runTile(o, r.machine)}, Action{Kind: Vectorize})
+}
+
+// lanes is the length of the operation's loop along the result's rows, 0 if there is none.
+func (r rule) lanes() int {
+	o := r.self()
+	if l := resultLoop(o, len(o.Init().Map.Coefficients)-1); l >= 0 {
+		return r.state.Loops(r.op)[l].Bound
+	}
+	return 0
+}
+
+// wholeVectors reports whether the result's rows are whole vectors.
+func (r rule) wholeVectors() bool { return r.lanes() > 0 && r.lanes()%r.machine.VectorLanes == 0 }
+
+// sumsColumns reports whether the operation reduces the rows of a matrix into one, and
+// takes in nothing as large as the matrix.
+func (r rule) sumsColumns() bool {
+	o := r.self()
+	if len(o.Loops) != 2 || r.state.FusedInto(r.op) >= 0 || o.Loops[0].Iterator != program.Reduction || o.Loops[1].Iterator != program.Parallel || resultLoop(o, 0) != 1 {
+		return false
+	}
+	return !slices.ContainsFunc(r.state.fusions(r.op, nil), func(f fusion) bool { return len(r.state.program.Ops[f.op].Loops) > 1 })
+}
+
+// columnSums adds some rows at once to short runs of the result, for the memory is read
+// in as many streams; a thread's part of the result stays in the first-level cache.
+func (r rule) columnSums() []Action {
+	const rows, near = 16, 1024 // elements
+	width := max(r.lanes()/r.machine.Threads, 2*r.machine.VectorLanes)
+	tile := []int{largestDivisor(r.self().Loops[0].Bound, rows), columns(r.lanes(), r.machine.VectorLanes)}
+	return r.tiling(nil, []int{0, run(r.lanes(), min(width, near), r.machine.VectorLanes)}, tile)
 }
 
 // tiling reorders the loops, splits the outer ones off and then the inner ones,

@@ -14,6 +14,7 @@ const (
 	transposeBlock = 64 // elements a side of a block whose lines stay in the first-level cache
 	firstRows      = 8  // rows that read the same column; 8×32 measured best for products, 8×2×14 for convolutions
 	runVectors     = 4  // vectors of an element-wise tile: the length of a run
+	channelVectors = 6  // the same of a depthwise convolution: images are read in long runs
 )
 
 // registerTile is the tile of an operation, by original loop, whose results stay
@@ -38,12 +39,18 @@ func contractionTile(o *program.Op, m Machine) []int {
 		return tile
 	}
 	tile[lanes] = columns(o.Loops[lanes].Bound, m.VectorLanes)
+	if channelwise(o, lanes) && o.Loops[lanes].Bound%m.VectorLanes == 0 {
+		tile[lanes] = run(o.Loops[lanes].Bound, channelVectors*m.VectorLanes, m.VectorLanes)
+	}
 	steps := reductionSteps
 	if gathersLanes(o) {
 		tile[lanes] = largestDivisor(tile[lanes], m.VectorLanes)
 		steps = transposeSteps
 	}
 	rows := max(8, m.VectorLanes) * m.VectorLanes / roundUp(tile[lanes], m.VectorLanes)
+	if channelwise(o, lanes) && tile[lanes] > 2*m.VectorLanes {
+		rows = 1 // a long run is enough
+	}
 	for i, l := range rowLoops(o, lanes) {
 		limit := rows
 		if i == 0 && (len(rowLoops(o, lanes)) > 1 || gathersLanes(o)) {

@@ -7,8 +7,9 @@ import (
 )
 
 // parallelPays is the time, in nanoseconds on one thread, from which a parallel
-// loop is worth a parallel region: to open and close one costs some microseconds.
-const parallelPays = 15e3
+// loop is worth a parallel region: to open and close one costs some microseconds, and
+// some tens of them where a thread that sleeps has to be woken.
+const parallelPays = 60e3
 
 // serialiseSmall makes parallel loops that are not worth a region, or that stand
 // inside another, serial. What a loop costs is estimated from its trip counts.
@@ -36,8 +37,9 @@ func insideParallel(op mlir.Operation) bool {
 // Rough costs in nanoseconds of a core with wide vectors.
 const (
 	scalarCost      = 0.5
-	vectorCost      = 1.0 / 32 // per element
-	contractionCost = 1.0 / 64 // per multiply-add
+	vectorCost      = 1.0 / 32  // per element
+	simpleCost      = 1.0 / 128 // per element added, multiplied or compared
+	contractionCost = 1.0 / 64  // per multiply-add
 	unknownTrips    = 8
 	vectorizedShare = 1.0 / 8 // of the cost of scalars that LLVM makes vectors of
 )
@@ -84,9 +86,20 @@ func ownCost(op mlir.Operation) float64 {
 		}
 	}
 	if largest > 0 {
-		return vectorCost * largest
+		return perElement(op) * largest
 	}
 	return scalarCost
+}
+
+// perElement is the cost of an operation on vectors for each of their elements.
+func perElement(op mlir.Operation) float64 {
+	switch op.Name() {
+	case "vector.broadcast", "vector.shape_cast", "vector.extract", "vector.insert", "vector.extract_strided_slice", "vector.insert_strided_slice":
+		return 0 // mostly names for registers
+	case "arith.addf", "arith.subf", "arith.mulf", "arith.maximumf", "arith.minimumf", "vector.fma":
+		return simpleCost
+	}
+	return vectorCost
 }
 
 func vectorElements(t mlir.Type) float64 {
