@@ -42,6 +42,7 @@ lint: setup ## formatting, vet, staticcheck
 # The table is not measured again where it is there; `nestling bench table --again` does.
 bench: build ## measure schedules beside PyTorch, and Nestling itself; write docs/results.md from that and the latest run
 	bin/nestling bench table
+	bin/nestling bench families --rounds 2 --samples 3 --budget 300ms
 	$(GO) test -p 1 -cpu 1 -count 5 -run '^$$' -bench '^Benchmark(MatmulCandidate|LSTMStep)$$' \
 		./codegen/compiler ./policy > bin/bench.txt || { cat bin/bench.txt; exit 1; }
 	bin/nestling curve --out docs/images/learning.png

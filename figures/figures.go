@@ -1,5 +1,6 @@
 // Package figures writes docs/results.md: reference schedules beside PyTorch from
-// the results of `nestling bench table`, Nestling's own speed from Go benchmarks,
+// the results of `nestling bench table`, default schedules beside unscheduled code
+// from those of `nestling bench families`, Nestling's own speed from Go benchmarks,
 // what a training did from its log, and the nine benchmarks with its agent from a
 // run's results. It measures nothing itself.
 package figures
@@ -66,10 +67,11 @@ func ReadSpeeds(path string) ([]Speed, error) {
 
 // Page is what the page is made from.
 type Page struct {
-	Table  []*report.Speed // reference schedules beside PyTorch, by rising thread count
-	Speeds []Speed         // of Nestling itself
-	Run    *results.Run    // with its training's log and its agent's results
-	Curve  string          // picture of the training, relative to the page; "" for none
+	Table    []*report.Speed // reference schedules beside PyTorch, by rising thread count
+	Families string          // file with the rows of default schedules
+	Speeds   []Speed         // of Nestling itself
+	Run      *results.Run    // with its training's log and its agent's results
+	Curve    string          // picture of the training, relative to the page; "" for none
 }
 
 // Write composes the page.
@@ -78,6 +80,9 @@ func (p Page) Write(path string) error {
 	b.WriteString("# Results\n\nWritten by `make bench`; every figure is from one machine and can be made again there.\n\n")
 	writeMachine(&b)
 	if err := report.SpeedPage(&b, p.Table); err != nil {
+		return err
+	}
+	if err := WriteFamilies(&b, p.Families); err != nil {
 		return err
 	}
 	writeSpeeds(&b, p.Speeds)

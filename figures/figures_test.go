@@ -1,6 +1,8 @@
 package figures
 
 import (
+	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,6 +66,20 @@ func table() []*report.Speed {
 	return []*report.Speed{s}
 }
 
+// families is a file with the row of one program.
+func families(t *testing.T) string {
+	t.Helper()
+	rows, err := json.Marshal([]results.FamilyRow{{Name: "add_64x256", Family: "add", Threads: 2, UnscheduledMS: 3, DefaultMS: 2, Speedup: 1.5}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), FamiliesFile)
+	if err := os.WriteFile(path, rows, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 func TestPage(t *testing.T) {
 	dir := t.TempDir()
 	input := filepath.Join(dir, "bench.txt")
@@ -75,7 +91,7 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "results.md")
-	page := Page{Table: table(), Speeds: speeds, Run: measured(t), Curve: "images/learning.png"}
+	page := Page{Table: table(), Families: families(t), Speeds: speeds, Run: measured(t), Curve: "images/learning.png"}
 	if err := page.Write(path); err != nil {
 		t.Fatal(err)
 	}
@@ -95,6 +111,8 @@ func TestPage(t *testing.T) {
 		"| entropy | 3.00 in the first iteration, 0.00 in the last |",
 		"(images/learning.png)",
 		"matmul_small",
+		"## Default schedules of every family",
+		"add_64x256",
 		"PyTorch 1.13, milliseconds per run, and Nestling's speedups",
 	} {
 		if !strings.Contains(string(text), want) {
@@ -115,11 +133,14 @@ func TestNothingMeasured(t *testing.T) {
 	if _, err := ReadSpeeds(empty); err == nil || !strings.Contains(err.Error(), "make bench") {
 		t.Errorf("no benchmarks: %v", err)
 	}
+	if err := WriteFamilies(io.Discard, filepath.Join(dir, FamiliesFile)); err == nil || !strings.Contains(err.Error(), "bench families") {
+		t.Errorf("no rows of families: %v", err)
+	}
 	run := measured(t)
 	if err := os.Truncate(filepath.Join(run.Logs(), ppo.LogFile), 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := (Page{Table: table(), Run: run}).Write(filepath.Join(dir, "results.md")); err == nil || !strings.Contains(err.Error(), "no iteration") {
+	if err := (Page{Table: table(), Families: families(t), Run: run}).Write(filepath.Join(dir, "results.md")); err == nil || !strings.Contains(err.Error(), "no iteration") {
 		t.Errorf("a training without an iteration: %v", err)
 	}
 }

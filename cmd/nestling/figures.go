@@ -1,6 +1,8 @@
 package main
 
 import (
+	"path/filepath"
+
 	"github.com/spf13/cobra"
 
 	"nestling/figures"
@@ -12,9 +14,9 @@ func figuresCommand(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "figures",
 		Short: "Write the page of results from what was measured",
-		Long: `Writes a page of Markdown from the results of "nestling bench table", the output of
-Go benchmarks, a run's training log and its comparison. "make bench" runs the
-benchmarks and this.`,
+		Long: `Writes a page of Markdown from the results of "nestling bench table" and "nestling
+bench families", the output of Go benchmarks, a run's training log and its comparison.
+"make bench" runs the benchmarks and this.`,
 		Example: "  nestling bench figures --speeds bench.txt --out docs/results.md",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -30,7 +32,7 @@ benchmarks and this.`,
 			if err != nil {
 				return err
 			}
-			page := figures.Page{Table: table, Speeds: read, Run: r, Curve: curve}
+			page := figures.Page{Table: table, Families: filepath.Join(s.results, figures.FamiliesFile), Speeds: read, Run: r, Curve: curve}
 			if err := page.Write(out); err != nil {
 				return err
 			}
