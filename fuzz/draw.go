@@ -103,8 +103,10 @@ func drawRewrite(op *program.Op, rng *rand.Rand) schedule.Action {
 	}
 	a := schedule.Action{Kind: kind}
 	switch kind {
-	case schedule.Split, schedule.Cut:
+	case schedule.Split:
 		a.Args = []int{rng.IntN(len(op.Loops) + 1), 1 + rng.IntN(16)}
+	case schedule.Cut:
+		a.Args = drawCut(op, rng)
 	case schedule.Group:
 		a.Args = []int{rng.IntN(len(op.Loops) + 1)}
 	case schedule.Layout:
@@ -119,6 +121,21 @@ func drawRewrite(op *program.Op, rng *rand.Rand) schedule.Action {
 		a.Args = []int{2 << rng.IntN(2), 1 + rng.IntN(3), rng.IntN(4)}
 	}
 	return a
+}
+
+// drawCut cuts most often where it can be cut, and every other time into parts
+// that overlap.
+func drawCut(op *program.Op, rng *rand.Rand) []int {
+	loop := rng.IntN(len(op.Loops) + 1)
+	if loop == len(op.Loops) {
+		return []int{loop, 1}
+	}
+	bound := op.Loops[loop].Bound
+	at := 1 + rng.IntN(bound)
+	if rng.IntN(2) == 0 {
+		return []int{loop, at}
+	}
+	return []int{loop, at, bound - at + rng.IntN(at+1)}
 }
 
 func drawLoopAction(s *schedule.State, op int, rng *rand.Rand) schedule.Action {

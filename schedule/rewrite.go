@@ -68,6 +68,7 @@ type rewriter struct {
 var rewrites = map[Kind]func(*rewriter) error{
 	Split:         (*rewriter).split,
 	Layout:        (*rewriter).layout,
+	Cut:           (*rewriter).cut,
 	Group:         (*rewriter).group,
 	FoldNorm:      (*rewriter).foldNorm,
 	Winograd:      (*rewriter).winograd,

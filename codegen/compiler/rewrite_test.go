@@ -44,7 +44,7 @@ func TestRewritesKeepTheResult(t *testing.T) {
 			m.Close()
 		}
 	}
-	for _, kind := range []schedule.Kind{schedule.Split, schedule.Layout} {
+	for _, kind := range []schedule.Kind{schedule.Split, schedule.Layout, schedule.Cut} {
 		if applied[kind] < *rewrites/20 {
 			t.Errorf("%s was tried %d times only", kind, applied[kind])
 		}
@@ -135,8 +135,17 @@ func randomRewrites(p *program.Program, rng *rand.Rand) (schedule.Schedule, *pro
 }
 
 func randomRewrite(o *program.Op, rng *rand.Rand) schedule.Action {
-	if rng.IntN(2) == 0 {
-		return schedule.Action{Kind: schedule.Split, Args: []int{rng.IntN(len(o.Loops)), 2 + rng.IntN(4)}}
+	loop := rng.IntN(len(o.Loops))
+	bound := o.Loops[loop].Bound
+	switch rng.IntN(3) {
+	case 0:
+		return schedule.Action{Kind: schedule.Split, Args: []int{loop, 2 + rng.IntN(4)}}
+	case 1:
+		cut := schedule.Action{Kind: schedule.Cut, Args: []int{loop, 1 + rng.IntN(bound)}}
+		if rng.IntN(2) == 0 { // parts that overlap
+			cut.Args = append(cut.Args, 1+rng.IntN(bound))
+		}
+		return cut
 	}
 	operand := rng.IntN(len(o.Operands))
 	return schedule.Action{Kind: schedule.Layout,
