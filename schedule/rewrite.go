@@ -233,6 +233,11 @@ func identity(loops int) program.AccessMap {
 	return m
 }
 
+// readsIndex reports whether an operation's body computes with a loop's index.
+func (r *rewriter) readsIndex(op, loop int) bool {
+	return slices.ContainsFunc(r.Ops[op].Body, func(in program.Instruction) bool { return in.Op == "index" && in.Args[0] == loop })
+}
+
 // want checks the number of a rewrite's numbers.
 func (r *rewriter) want(n int, what string) error {
 	if len(r.args) != n {

@@ -60,11 +60,6 @@ func (r *rewriter) cut() error {
 	return nil
 }
 
-// readsIndex reports whether an operation's body computes with a loop's index.
-func (r *rewriter) readsIndex(op, loop int) bool {
-	return slices.ContainsFunc(r.Ops[op].Body, func(in program.Instruction) bool { return in.Op == "index" && in.Args[0] == loop })
-}
-
 // span is a part of a loop.
 type span struct{ from, size int }
 
@@ -110,14 +105,21 @@ func (c *cutting) follow(op, loop int) {
 // consumer follows a dimension of a value to its only reader, if that computes
 // every place of it by itself.
 func (c *cutting) consumer(value, dimension int) {
-	op, operand := c.reader(value)
-	if operand == nil || c.Ops[op].Code != "" || operand.Map.Offsets[dimension] != 0 {
-		return
-	}
-	l, ok := singleLoop(operand.Map.Coefficients[dimension])
+	op, l, ok := c.readAlong(value, dimension)
 	if ok && c.Ops[op].Loops[l].Iterator == program.Parallel && c.Ops[op].Loops[l].Bound == c.bound {
 		c.follow(op, l)
 	}
+}
+
+// readAlong is the operation that alone reads a value, and the loop that alone
+// runs along a dimension of it there, place by place; false if there is none.
+func (c *cutting) readAlong(value, dimension int) (op, loop int, ok bool) {
+	op, operand := c.reader(value)
+	if operand == nil || c.Ops[op].Code != "" || operand.Map.Offsets[dimension] != 0 {
+		return 0, 0, false
+	}
+	loop, ok = singleLoop(operand.Map.Coefficients[dimension])
+	return op, loop, ok
 }
 
 // reader is the operation, and its operand, that alone reads a value.
@@ -142,13 +144,9 @@ func (c *cutting) readInside(value int) bool {
 	if !computed {
 		return false
 	}
-	op, operand := c.reader(value)
-	if operand == nil || c.Ops[op].Code != "" || operand.Map.Offsets[d] != 0 {
-		return false
-	}
+	op, l, ok := c.readAlong(value, d)
 	loop, member := c.loops[op]
-	l, ok := singleLoop(operand.Map.Coefficients[d])
-	return member && ok && l == loop
+	return ok && member && l == loop
 }
 
 // write makes two of every operation of the chain.
@@ -182,8 +180,7 @@ func (c *cutting) write() {
 			c.replace(old, c.results[portion{op, 1}])
 		}
 	}
-	c.Sort()
-	c.Link()
+	c.Link() // Prune follows results to their operations
 	c.Prune()
 }
 

@@ -62,7 +62,7 @@ type portion struct{ value, dimension int }
 // operand that it moves, one place along one dimension.
 func (g *grouping) runsAlong(op, loop int) bool {
 	o := &g.Ops[op]
-	if slices.ContainsFunc(o.Body, func(in program.Instruction) bool { return in.Op == "index" && in.Args[0] == loop }) {
+	if g.readsIndex(op, loop) {
 		return false
 	}
 	for _, operand := range o.Operands {

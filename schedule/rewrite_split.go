@@ -54,7 +54,7 @@ func (c *chain) follow(op, loop int) error {
 	if o.Code != "" || o.Inside > 0 {
 		return fmt.Errorf("%s is written out, its loops cannot be split", o.Name)
 	}
-	if slices.ContainsFunc(o.Body, func(in program.Instruction) bool { return in.Op == "index" && in.Args[0] == loop }) {
+	if c.readsIndex(op, loop) {
 		return fmt.Errorf("%s computes with the index of loop %d", o.Name, loop)
 	}
 	c.loops[op] = loop
