@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -195,7 +196,15 @@ func (c *contest) round(ctx context.Context) (err error) {
 			c.done++
 		}
 	}
+	if c.complete() {
+		return nil // an interruption that comes now comes too late
+	}
 	return ctx.Err()
+}
+
+// complete reports whether no method has a turn left to take.
+func (c *contest) complete() bool {
+	return !slices.ContainsFunc(c.methods, func(m Method) bool { return !c.finished(m) })
 }
 
 // launch launches the methods that have turns left, as many at once as there are

@@ -21,15 +21,18 @@ const serialIterations = 1 << 15
 //   - An operation takes in what it can: a chain of element-wise operations over a
 //     convolution or product becomes one nest, its intermediate results a tile.
 //   - The tile of a convolution or product is a block of accumulators that fits the
-//     vector registers; its reduction advances in steps of up to 4.
+//     vector registers; its reduction advances in steps of up to 4. Where it needs that,
+//     operands are laid out anew and bounds cut (see rewritten).
 //   - A transposition is cut into squares that registers transpose, everything else
 //     into short runs along the contiguous dimension.
-//   - Reductions of whole rows, strided windows along rows, and whatever has no divisors
-//     that fill a vector become scalar loops in the order and the size in which LLVM
-//     vectorizes them best, rest and all.
+//   - Reductions of whole rows, products of a few rows with what is not laid out for
+//     them, strided windows along rows, and whatever has no divisors that fill a vector
+//     become scalar loops in the order and the size in which LLVM vectorizes them best,
+//     rest and all.
 //
 // Every operation is in it, and it is legal for p whatever the operations are.
 func Default(p *program.Program, m Machine) Schedule {
+	p, rewrites := rewritten(p, m)
 	s := NewState(p)
 	for _, op := range s.Order() {
 		r := rule{state: s, op: op, machine: m}
@@ -41,7 +44,22 @@ func Default(p *program.Program, m Machine) Schedule {
 			}
 		}
 	}
-	return s.Schedule()
+	return joined(rewrites, s.Schedule())
+}
+
+// joined is a schedule of rewrites and one of loop actions as one, with a single
+// entry for every operation.
+func joined(rewrites, loops Schedule) Schedule {
+	out := slices.Clone(rewrites)
+	for _, entry := range loops {
+		at := slices.IndexFunc(out, func(e OpSchedule) bool { return e.Op == entry.Op })
+		if at < 0 {
+			out = append(out, entry)
+			continue
+		}
+		out[at].Actions = slices.Concat(out[at].Actions, entry.Actions)
+	}
+	return out
 }
 
 // rule chooses the actions of one operation.
@@ -79,6 +97,7 @@ func (r rule) candidates() [][]Action {
 	case poor(r.self(), vector), r.sumsColumns() && !r.wholeVectors() && r.lanes() > 2*r.machine.VectorLanes:
 	case r.sumsColumns() && r.wholeVectors():
 		all = append(all, r.columnSums(), r.tiling(nil, r.outerTile(), vector))
+	case isContraction(r.self()) && gathersLanes(r.self()):
 	case r.state.FusedInto(r.op) >= 0:
 		if !isContraction(r.self()) {
 			all = append(all, []Action{{Kind: Vectorize}})
@@ -87,7 +106,7 @@ func (r rule) candidates() [][]Action {
 	default:
 		outer := r.outerTile()
 		if transposed(r.self()) >= 0 {
-			outer = transposeTile(r.self(), transposeBlock)
+			outer = r.transposedTile()
 		}
 		if order := r.panelOrder(); order != nil {
 			all = append(all, r.tiling(order, outer, vector))
@@ -239,28 +258,58 @@ func gcd(a, b int) int {
 // contraction it takes in if there is one.
 func (r rule) outerTile() []int {
 	anchor := r.anchor()
-	tile := registerTile(&r.state.program.Ops[anchor.op], r.machine)
+	tile := r.tileOf(anchor)
+	// Lanes of the result that are none of the contraction's are a run of its rows.
+	if lanes := resultLoop(r.self(), len(r.self().Init().Map.Coefficients)-1); anchor.op != r.op && lanes >= 0 && tile[lanes] == 1 {
+		tile[lanes] = run(r.self().Loops[lanes].Bound, r.machine.VectorLanes, r.machine.VectorLanes)
+	}
+	return tile
+}
+
+// tileOf is the register tile of an operation of the nest, by the loops of its root.
+func (r rule) tileOf(f fusion) []int {
+	tile := registerTile(&r.state.program.Ops[f.op], r.machine)
 	sizes := make([]int, len(r.self().Loops))
-	for l, root := range anchor.loops {
-		if root >= 0 && r.state.program.Ops[anchor.op].Loops[l].Iterator == program.Parallel {
+	for l, root := range f.loops {
+		if root >= 0 && r.state.program.Ops[f.op].Loops[l].Iterator == program.Parallel {
 			sizes[root] = tile[l]
 		}
 	}
 	return sizes
 }
 
+// transposedTile is the tile of a transposition: lines that stay in the first-level
+// cache or, of what a contraction has just computed, squares of its accumulators.
+func (r rule) transposedTile() []int {
+	f, taken := r.contraction()
+	if !taken {
+		return transposeTile(r.self(), transposeBlock)
+	}
+	tile := transposeTile(r.self(), r.machine.VectorLanes)
+	for l, size := range r.tileOf(f) {
+		tile[l] = max(tile[l], size)
+	}
+	return tile
+}
+
 // anchor is the contraction among what the operation takes in, else itself.
 func (r rule) anchor() fusion {
-	self := fusion{op: r.op, loops: r.identity()}
-	if isContraction(r.self()) || isCopy(r.self()) {
-		return self
-	}
-	for _, f := range r.state.fusions(r.op, parallelLoops(r.self())) {
-		if isContraction(&r.state.program.Ops[f.op]) {
+	if !isContraction(r.self()) && !isCopy(r.self()) {
+		if f, taken := r.contraction(); taken {
 			return f
 		}
 	}
-	return self
+	return fusion{op: r.op, loops: r.identity()}
+}
+
+// contraction is the contraction among what the operation takes in, if there is one.
+func (r rule) contraction() (fusion, bool) {
+	for _, f := range r.state.fusions(r.op, parallelLoops(r.self())) {
+		if isContraction(&r.state.program.Ops[f.op]) {
+			return f, true
+		}
+	}
+	return fusion{}, false
 }
 
 // parallelLoops lists the parallel loops of an operation.

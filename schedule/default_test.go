@@ -21,20 +21,23 @@ func TestDefault(t *testing.T) {
 			"matmul0: I(1,0,2) TF(32,8,0) T(0,0,4) V\nfill0: V\n"},
 		{"half the columns with half the lanes", programs["matmul"], Machine{Threads: 1, VectorLanes: 8},
 			"matmul0: I(1,0,2) TF(16,4,0) T(0,0,4) V\nfill0: V\n"},
-		{"weights whose lanes must be gathered", programs["linear"], avx512,
-			"relu0: TF(8,16) V\nadd0: V\nmatmul0: T(0,0,16) V\nfill0: V\n"},
+		{"weights laid out for the lanes", programs["linear"], avx512,
+			"matmul0: L(1,1,0) T(0,0,4) V\nrelu0: TF(8,32) V\nadd0: V\nmatmul0.in1: TP(64,0) T(16,16) V\nfill0: V\n"},
 		{"a convolution under its epilogue", programs["conv"], avx512,
-			"relu0: TF(1,8,2,4) V\nadd0: V\nconv0: T(0,0,0,0,4,1,1) V\nfill1: V\ncopy0: TP(1,1,2,0) V\nfill0: TP(1,1,2,0) V\n"},
-		{"a strided one in an order for LLVM", programs["strided"], avx512,
-			"relu0: TF(1,16,1,0) V\nadd0: V\nconv0: I(0,1,2,4,5,6,3) NT\nfill1: V\ncopy0: TP(1,1,2,0) V\nfill0: TP(1,1,2,0) V\n"},
+			"conv0: C(3,16,16) T(0,0,0,0,4,1,1) V\nrelu0.rest: TF(1,8,2,0) V\nadd0.rest: V\nconv0.rest: T(0,0,0,0,4,1,1) V\nfill1.rest: V\n" +
+				"relu0: TF(1,8,2,0) V\nadd0: V\nfill1: V\ncopy0: TP(1,1,2,0) V\nfill0: TP(1,1,2,0) V\n"},
+		{"a strided one with channels last", programs["strided"], avx512,
+			"conv0: L(1,1,2,3,0) L(2,0,2,3,1) T(0,0,0,1,4,1,1) V\nrelu0: TF(0,0,1,0) V\nadd0: V\nconv0.out: V\nconv0.in1: TP(8,0,0,0) NT\nfill1: V\n" +
+				"copy0: TP(1,1,2,0) V\nfill0: TP(1,1,2,0) V\n"},
 		{"strided windows of odd rows", programs["pool"], avx512,
 			"pool0: TF(1,1,0,0,0,0) NT\nfill0: V\n"},
 		{"a reduction along the rows", programs["softmax"], avx512,
 			"exp0: TF(8,0) T(1,64) V\nsum0: NT\nfill0: NT\n"},
 		{"small operations without threads", programs["chain"], Machine{Threads: 2, VectorLanes: 16},
 			"add1: T(1,0) V\nrelu1: T(1,0) V\nadd0: T(1,0) V\nrelu0: T(1,0) V\n"},
-		{"loops without divisors", programs["prime"], avx512,
-			"matmul0: I(0,2,1) TF(1,0,0) NT\nfill0: V\n"},
+		{"loops without divisors, cut", programs["prime"], avx512,
+			"matmul0: C(1,32,16) C(0,32) TF(8,0,0) T(0,0,1) V\nmatmul0.rest: C(0,32) TF(16,0,0) T(0,0,1) V\nmatmul0.rest.rest: T(0,0,1) V\n" +
+				"fill0.rest.rest: TP(1,0) V\nfill0.rest: V\nmatmul0.rest2: T(0,0,1) V\nfill0.rest2: TP(1,0) V\nfill0: V\n"},
 		{"a transposition", programs["transpose"], avx512, "generic0: TP(64,64) T(16,16) V\n"},
 		{"nothing to do", programs["single"], avx512,
 			"matmul0: I(0,2,1) NT\nfill0: NT\n"},
@@ -70,8 +73,9 @@ func TestDefaultIsLegal(t *testing.T) {
 		if err := Check(p, s); err != nil {
 			t.Fatalf("%v in\n%s", err, s)
 		}
-		if len(s) != len(p.Ops) {
-			t.Fatalf("%d of %d operations:\n%s", len(s), len(p.Ops), s)
+		parts, _, err := Rewrite(p, s, Options{Threads: m.Threads})
+		if err != nil || len(s) != len(parts.Ops) {
+			t.Fatalf("%d of %d operations, %v:\n%s", len(s), len(parts.Ops), err, s)
 		}
 	})
 }

@@ -10,7 +10,6 @@ import (
 // the result) by rows.
 const (
 	reductionSteps = 4  // multiply-adds per accumulator and step; more only adds code
-	transposeSteps = 16 // the same where the lanes must be gathered: whole cache lines
 	transposeBlock = 64 // elements a side of a block whose lines stay in the first-level cache
 	firstRows      = 8  // rows that read the same column; 8×32 measured best for products, 8×2×14 for convolutions
 	runVectors     = 4  // vectors of an element-wise tile: the length of a run
@@ -42,10 +41,8 @@ func contractionTile(o *program.Op, m Machine) []int {
 	if channelwise(o, lanes) && o.Loops[lanes].Bound%m.VectorLanes == 0 {
 		tile[lanes] = run(o.Loops[lanes].Bound, channelVectors*m.VectorLanes, m.VectorLanes)
 	}
-	steps := reductionSteps
 	if gathersLanes(o) {
 		tile[lanes] = largestDivisor(tile[lanes], m.VectorLanes)
-		steps = transposeSteps
 	}
 	rows := max(8, m.VectorLanes) * m.VectorLanes / roundUp(tile[lanes], m.VectorLanes)
 	if channelwise(o, lanes) && tile[lanes] > 2*m.VectorLanes {
@@ -63,7 +60,7 @@ func contractionTile(o *program.Op, m Machine) []int {
 		return tile
 	}
 	if k := stepLoop(o); k >= 0 {
-		tile[k] = largestDivisor(o.Loops[k].Bound, steps)
+		tile[k] = largestDivisor(o.Loops[k].Bound, reductionSteps)
 	}
 	return tile
 }
@@ -150,7 +147,7 @@ func transposed(o *program.Op) int {
 }
 
 // transposeTile is a square of up to so many elements a side, less where that does not
-// divide the loops.
+// divide the loops; short loops are taken whole.
 func transposeTile(o *program.Op, room int) []int {
 	tile := ones(o)
 	for _, l := range []int{transposed(o), resultLoop(o, len(o.Init().Map.Coefficients)-1)} {
@@ -158,6 +155,9 @@ func transposeTile(o *program.Op, room int) []int {
 			if o.Loops[l].Bound%side == 0 {
 				tile[l] = side
 			}
+		}
+		if tile[l] == 1 && o.Loops[l].Bound <= 2*room {
+			tile[l] = o.Loops[l].Bound
 		}
 	}
 	return tile

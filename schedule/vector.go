@@ -274,11 +274,11 @@ func isContraction(o *program.Op) bool {
 // contraction puts the loops of both operands first, then those of the first
 // alone, then those of the second alone: only then does MLIR see outer products;
 // it would otherwise transpose the accumulators in every step. There are none where
-// the lanes move both operands.
+// the lanes move both operands, or where a tile has a single step of the sum.
 func (s *State) vectorOrder(op int) []int {
 	o := &s.program.Ops[op]
 	loops := s.ops[op].order
-	outerProducts := isContraction(o) && !channelwise(o, resultLoop(o, len(o.Init().Map.Coefficients)-1))
+	outerProducts := isContraction(o) && s.reduces(op) && !channelwise(o, resultLoop(o, len(o.Init().Map.Coefficients)-1))
 	rank := make([]int, len(loops))
 	for l, original := range loops {
 		rank[l] = resultDimension(o, original)

@@ -154,7 +154,7 @@ func (j *job) makeLoops() error {
 }
 
 func (j *job) transformBuffers() error {
-	if err := j.transposesToShuffles(); err != nil {
+	if err := errors.Join(j.sumsToContractions(), j.transposesToShuffles()); err != nil {
 		return err
 	}
 	if err := j.module.Apply(j.script, "buffer_seq"); err != nil {

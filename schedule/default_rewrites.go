@@ -1,0 +1,198 @@
+package schedule
+
+import (
+	"math/bits"
+	"slices"
+
+	"nestling/program"
+)
+
+// packReuse is how often a product must read each element of an operand that comes at
+// run time for its copy, in the order that vectors want, to pay.
+const packReuse = 16
+
+// rewritten is a program whose contractions suit tiles of vectors, and the rewrites
+// that make it of p: one entry for every operation that is rewritten, in an order in
+// which they can be made.
+//
+//   - What the lanes of vectors would have to be gathered from is laid out along them.
+//   - Where bounds have no divisors that fill vectors and registers, the contraction is
+//     cut into a large part that has them, and a rest. The rest of a row overlaps the
+//     vectors before it, and is a whole vector, too; what is left of rows becomes a
+//     smaller tile.
+func rewritten(p *program.Program, m Machine) (*program.Program, Schedule) {
+	var all Schedule
+	for waiting := contractions(p); len(waiting) > 0; {
+		entry := OpSchedule{Op: waiting[0]}
+		waiting = waiting[1:]
+		for _, rule := range []func(contraction) []Action{layGatheredOut, layStridedOut, cutLanes, cutRows} {
+			op, err := p.OpIndex(entry.Op)
+			if err != nil {
+				break
+			}
+			actions := rule(contraction{p, &p.Ops[op], m})
+			next, err := rewriteAll(p, entry.Op, actions, Options{Threads: m.Threads})
+			if err != nil {
+				continue // it stays as it is
+			}
+			entry.Actions = append(entry.Actions, actions...)
+			waiting = append(waiting, added(p, next)...)
+			p = next
+		}
+		if len(entry.Actions) > 0 {
+			all = append(all, entry)
+		}
+	}
+	return p, all
+}
+
+// rewriteAll applies rewrites of one operation, all or none.
+func rewriteAll(p *program.Program, name string, actions []Action, o Options) (*program.Program, error) {
+	for _, a := range actions {
+		var err error
+		if p, err = rewrite(p, name, a, o); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// contractions lists the names of a program's convolutions and products.
+func contractions(p *program.Program) []string {
+	var names []string
+	for i := range p.Ops {
+		if isContraction(&p.Ops[i]) {
+			names = append(names, p.Ops[i].Name)
+		}
+	}
+	return names
+}
+
+// added lists the contractions that a rewrite has made.
+func added(before, after *program.Program) []string {
+	return slices.DeleteFunc(contractions(after), func(name string) bool {
+		_, err := before.OpIndex(name)
+		return err == nil
+	})
+}
+
+// contraction is a convolution or product of a program.
+type contraction struct {
+	program *program.Program
+	*program.Op
+	machine Machine
+}
+
+// layGatheredOut lets the lanes run along the last dimension of the operand that they
+// come from, as in x·wᵀ.
+func layGatheredOut(c contraction) []Action {
+	lanes := c.lanes()
+	for i, operand := range c.Operands[:2] {
+		d := soleRow(operand.Map, max(lanes, 0))
+		if lanes < 0 || d < 0 || d == len(operand.Map.Coefficients)-1 {
+			continue
+		}
+		if c.program.Values[operand.Value].Weight || c.reuse(operand) >= packReuse {
+			return []Action{layoutLast(i, d, len(operand.Map.Coefficients))}
+		}
+	}
+	return nil
+}
+
+// layStridedOut computes a convolution whose rows are strided with channels last: with
+// lanes along what only weights and result have.
+func layStridedOut(c contraction) []Action {
+	result := c.Init().Map.Coefficients
+	lanes := resultLoop(c.Op, len(result)-1)
+	if lanes < 0 || !strided(c.Op, lanes) || channelwise(c.Op, lanes) {
+		return nil
+	}
+	const secondOperand = 2 // contractionGroup's number of what only that has: weights
+	weights := &c.Operands[1]
+	for d := range result {
+		l := resultLoop(c.Op, d)
+		if l < 0 || contractionGroup(c.Op, l) != secondOperand || c.Loops[l].Bound < c.machine.VectorLanes {
+			continue
+		}
+		if from := soleRow(weights.Map, l); from >= 0 {
+			return []Action{layoutLast(1, from, len(weights.Map.Coefficients)), layoutLast(len(c.Operands)-1, d, len(result))}
+		}
+	}
+	return nil
+}
+
+// layoutLast is the L that moves a dimension of an operand behind the others.
+func layoutLast(operand, dimension, dimensions int) Action {
+	args := []int{operand}
+	for d := range dimensions {
+		if d != dimension {
+			args = append(args, d)
+		}
+	}
+	return Action{Kind: Layout, Args: append(args, dimension)}
+}
+
+// cutLanes cuts the loop along the result's rows where whole vectors, the last of
+// which overlaps the one before, are fewer than what the row is made of otherwise.
+func cutLanes(c contraction) []Action {
+	lanes, vector := c.lanes(), c.machine.VectorLanes
+	if lanes < 0 || gathersLanes(c.Op) || c.Loops[lanes].Bound <= vector || channelwise(c.Op, lanes) && !windowed(c.Op, lanes) {
+		return nil
+	}
+	bound := c.Loops[lanes].Bound
+	if width := columns(bound, vector); width%shortestVector == 0 && 2*registers(width, vector)*bound/width <= 3*(roundUp(bound, vector)/vector) {
+		return nil
+	}
+	at := bound - bound%vector
+	if block := 2 * vector; bound > block {
+		at = bound - bound%block
+	}
+	return cutAt(lanes, at, min(roundUp(bound-at, vector), bound-1))
+}
+
+// registers is how many vector registers hold a row of so many elements: whole ones,
+// and for what is left halves, quarters and so on.
+func registers(width, vector int) int {
+	return width/vector + bits.OnesCount(uint(width%vector))
+}
+
+// cutRows cuts the loop of the rows of accumulators where what divides it leaves
+// most registers empty.
+func cutRows(c contraction) []Action {
+	lanes := c.lanes()
+	if lanes < 0 || channelwise(c.Op, lanes) || gathersLanes(c.Op) {
+		return nil
+	}
+	rows := rowLoops(c.Op, lanes)
+	if len(rows) == 0 {
+		return nil
+	}
+	bound := c.Loops[rows[0]].Bound
+	if bound <= firstRows || 2*contractionTile(c.Op, c.machine)[rows[0]] >= firstRows {
+		return nil
+	}
+	return cutAt(rows[0], bound-bound%firstRows)
+}
+
+// cutAt is one C.
+func cutAt(args ...int) []Action { return []Action{{Kind: Cut, Args: args}} }
+
+// lanes is the loop along the result's rows if vectors can run along it, -1 if not.
+func (c contraction) lanes() int {
+	lanes := resultLoop(c.Op, len(c.Init().Map.Coefficients)-1)
+	if lanes < 0 || strided(c.Op, lanes) {
+		return -1
+	}
+	return lanes
+}
+
+// reuse is how often the contraction reads an element of an operand.
+func (c contraction) reuse(operand program.Operand) int {
+	times := 1
+	for l, loop := range c.Loops {
+		if loop.Iterator == program.Parallel && !uses(operand.Map, l) {
+			times *= loop.Bound
+		}
+	}
+	return times
+}
