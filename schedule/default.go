@@ -90,9 +90,13 @@ func (r rule) apply(s *State, candidate []Action) bool {
 func (r rule) candidates() [][]Action {
 	var all [][]Action
 	switch vector := r.vectorTile(); {
-	case r.besideRowReduction():
+	case r.nestHas(reducesWholeRows):
 		if runs := r.rowRuns(); runs != nil {
 			all = append(all, runs)
+		}
+	case r.state.FusedInto(r.op) < 0 && r.nestHas(stridesAlongRows):
+		if !stridesAlongRows(r.self()) {
+			all = append(all, r.tiling(nil, r.wholeRow(), r.wholeRow()))
 		}
 	case poor(r.self(), vector), r.sumsColumns() && !r.wholeVectors() && r.lanes() > 2*r.machine.VectorLanes:
 	case r.sumsColumns() && r.wholeVectors():
@@ -116,10 +120,8 @@ func (r rule) candidates() [][]Action {
 	return append(all, r.scalarLoops(), r.parallelRows(), []Action{{Kind: NoTransform}})
 }
 
-// besideRowReduction reports whether a reduction of whole rows is in the operation's
-// nest. Scalar loops suit such reductions: LLVM keeps several vectors of partial sums,
-// and rows pass from loop to loop in the first-level cache.
-func (r rule) besideRowReduction() bool {
+// nestHas reports whether some operation in the operation's nest satisfies a condition.
+func (r rule) nestHas(holds func(*program.Op) bool) bool {
 	root, fused := r.op, r.state.FusedInto(r.op)
 	if fused >= 0 {
 		root = fused
@@ -130,10 +132,30 @@ func (r rule) besideRowReduction() bool {
 			nest = append(nest, f.op)
 		}
 	}
-	return slices.ContainsFunc(nest, func(op int) bool {
-		o := &r.state.program.Ops[op]
-		return !isContraction(o) && reducesRows(o) && !reducesImages(o)
-	})
+	return slices.ContainsFunc(nest, func(op int) bool { return holds(&r.state.program.Ops[op]) })
+}
+
+// reducesWholeRows tells a reduction of whole rows. Scalar loops suit those: LLVM keeps
+// several vectors of partial sums, and rows pass from loop to loop in the first-level
+// cache.
+func reducesWholeRows(o *program.Op) bool {
+	return !isContraction(o) && reducesRows(o) && !reducesImages(o)
+}
+
+// stridesAlongRows tells a pooling that moves by more than one element along rows. It
+// goes one row of results at a time, which has a fixed place near by.
+func stridesAlongRows(o *program.Op) bool {
+	lanes := resultLoop(o, len(o.Init().Map.Coefficients)-1)
+	return !isContraction(o) && lanes >= 0 && strided(o, lanes) && windowed(o, lanes)
+}
+
+// wholeRow is the tile of one row of the result.
+func (r rule) wholeRow() []int {
+	tile := ones(r.self())
+	if lanes := resultLoop(r.self(), len(r.self().Init().Map.Coefficients)-1); lanes >= 0 {
+		tile[lanes] = r.self().Loops[lanes].Bound
+	}
+	return tile
 }
 
 // rowRuns makes vectors of what is element-wise beside a reduction of rows; nil where
@@ -372,11 +394,24 @@ func (r rule) scalarLoops() []Action {
 }
 
 // unrollsWindow reports whether LLVM does better with the window of a pooling as the
-// innermost loops: it unrolls them and vectorizes the loop around. Where that strides,
-// whole vectors along it are better still.
+// innermost loops: it unrolls them and vectorizes the loop around. Where that strides
+// over windows that share nothing, whole vectors along it are better still.
 func unrollsWindow(o *program.Op, lanes int) bool {
 	const half = 8 // lanes
-	return !isContraction(o) && windowed(o, lanes) && (!strided(o, lanes) || o.Loops[lanes].Bound%half != 0)
+	return !isContraction(o) && windowed(o, lanes) && (!strided(o, lanes) || o.Loops[lanes].Bound%half != 0 || overlaps(o, lanes))
+}
+
+// overlaps reports whether the windows along a loop share elements.
+func overlaps(o *program.Op, loop int) bool {
+	return anyRow(o, func(row []int) bool {
+		reach := 0
+		for l, factor := range row {
+			if l != loop && o.Loops[l].Iterator == program.Reduction {
+				reach += factor * (o.Loops[l].Bound - 1)
+			}
+		}
+		return row[loop] != 0 && reach >= row[loop]
+	})
 }
 
 // parallelRows keeps the loops in their order.
@@ -405,6 +440,9 @@ const grainIterations = 1 << 12
 
 // grain is the tile of scalar loops, by original loop.
 func (r rule) grain() []int {
+	if r.nestHas(stridesAlongRows) {
+		return r.wholeRow()
+	}
 	o := r.self()
 	tile, room := ones(o), grainIterations
 	for _, loop := range o.Loops {

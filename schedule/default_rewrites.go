@@ -11,7 +11,7 @@ import (
 // run time for its copy, in the order that vectors want, to pay.
 const packReuse = 16
 
-// rewritten is a program whose contractions suit tiles of vectors, and the rewrites
+// rewritten is a program whose operations suit tiles of vectors, and the rewrites
 // that make it of p: one entry for every operation that is rewritten, in an order in
 // which they can be made.
 //
@@ -20,17 +20,18 @@ const packReuse = 16
 //     cut into a large part that has them, and a rest. The rest of a row overlaps the
 //     vectors before it, and is a whole vector, too; what is left of rows becomes a
 //     smaller tile.
+//   - A long vector without divisors is cut into a part that threads can share, and a rest.
 func rewritten(p *program.Program, m Machine) (*program.Program, Schedule) {
 	var all Schedule
-	for waiting := contractions(p); len(waiting) > 0; {
+	for waiting := names(p); len(waiting) > 0; {
 		entry := OpSchedule{Op: waiting[0]}
 		waiting = waiting[1:]
-		for _, rule := range []func(contraction) []Action{layGatheredOut, layStridedOut, cutLanes, cutRows} {
+		for _, rule := range []func(operation) []Action{layGatheredOut, layStridedOut, cutLanes, cutRows, cutLong} {
 			op, err := p.OpIndex(entry.Op)
 			if err != nil {
 				break
 			}
-			actions := rule(contraction{p, &p.Ops[op], m})
+			actions := rule(operation{p, &p.Ops[op], m})
 			next, err := rewriteAll(p, entry.Op, actions, Options{Threads: m.Threads})
 			if err != nil {
 				continue // it stays as it is
@@ -57,27 +58,25 @@ func rewriteAll(p *program.Program, name string, actions []Action, o Options) (*
 	return p, nil
 }
 
-// contractions lists the names of a program's convolutions and products.
-func contractions(p *program.Program) []string {
+// names lists the names of a program's operations.
+func names(p *program.Program) []string {
 	var names []string
 	for i := range p.Ops {
-		if isContraction(&p.Ops[i]) {
-			names = append(names, p.Ops[i].Name)
-		}
+		names = append(names, p.Ops[i].Name)
 	}
 	return names
 }
 
-// added lists the contractions that a rewrite has made.
+// added lists the operations that a rewrite has made.
 func added(before, after *program.Program) []string {
-	return slices.DeleteFunc(contractions(after), func(name string) bool {
+	return slices.DeleteFunc(names(after), func(name string) bool {
 		_, err := before.OpIndex(name)
 		return err == nil
 	})
 }
 
-// contraction is a convolution or product of a program.
-type contraction struct {
+// operation is one of a program's.
+type operation struct {
 	program *program.Program
 	*program.Op
 	machine Machine
@@ -85,11 +84,14 @@ type contraction struct {
 
 // layGatheredOut lets the lanes run along the last dimension of the operand that they
 // come from, as in x·wᵀ.
-func layGatheredOut(c contraction) []Action {
+func layGatheredOut(c operation) []Action {
 	lanes := c.lanes()
+	if lanes < 0 {
+		return nil
+	}
 	for i, operand := range c.Operands[:2] {
-		d := soleRow(operand.Map, max(lanes, 0))
-		if lanes < 0 || d < 0 || d == len(operand.Map.Coefficients)-1 {
+		d := soleRow(operand.Map, lanes)
+		if d < 0 || d == len(operand.Map.Coefficients)-1 {
 			continue
 		}
 		if c.program.Values[operand.Value].Weight || c.reuse(operand) >= packReuse {
@@ -101,10 +103,10 @@ func layGatheredOut(c contraction) []Action {
 
 // layStridedOut computes a convolution whose rows are strided with channels last: with
 // lanes along what only weights and result have.
-func layStridedOut(c contraction) []Action {
+func layStridedOut(c operation) []Action {
 	result := c.Init().Map.Coefficients
 	lanes := resultLoop(c.Op, len(result)-1)
-	if lanes < 0 || !strided(c.Op, lanes) || channelwise(c.Op, lanes) {
+	if !isContraction(c.Op) || lanes < 0 || !strided(c.Op, lanes) || channelwise(c.Op, lanes) {
 		return nil
 	}
 	const secondOperand = 2 // contractionGroup's number of what only that has: weights
@@ -134,7 +136,7 @@ func layoutLast(operand, dimension, dimensions int) Action {
 
 // cutLanes cuts the loop along the result's rows where whole vectors, the last of
 // which overlaps the one before, are fewer than what the row is made of otherwise.
-func cutLanes(c contraction) []Action {
+func cutLanes(c operation) []Action {
 	lanes, vector := c.lanes(), c.machine.VectorLanes
 	if lanes < 0 || gathersLanes(c.Op) || c.Loops[lanes].Bound <= vector || channelwise(c.Op, lanes) && !windowed(c.Op, lanes) {
 		return nil
@@ -158,7 +160,7 @@ func registers(width, vector int) int {
 
 // cutRows cuts the loop of the rows of accumulators where what divides it leaves
 // most registers empty.
-func cutRows(c contraction) []Action {
+func cutRows(c operation) []Action {
 	lanes := c.lanes()
 	if lanes < 0 || channelwise(c.Op, lanes) || gathersLanes(c.Op) {
 		return nil
@@ -177,17 +179,30 @@ func cutRows(c contraction) []Action {
 // cutAt is one C.
 func cutAt(args ...int) []Action { return []Action{{Kind: Cut, Args: args}} }
 
-// lanes is the loop along the result's rows if vectors can run along it, -1 if not.
-func (c contraction) lanes() int {
+// cutLong cuts a long vector that no number of threads, and no vector of theirs, divides.
+func cutLong(c operation) []Action {
+	if isContraction(c.Op) || len(c.Loops) != 1 || c.Loops[0].Iterator != program.Parallel {
+		return nil
+	}
+	bound := c.Loops[0].Bound
+	if bound < 2*grainIterations || largestDivisor(bound, grainIterations) >= runVectors*c.machine.VectorLanes {
+		return nil
+	}
+	return cutAt(0, bound-bound%grainIterations)
+}
+
+// lanes is the loop along the rows of a contraction's result if vectors can run along
+// it, -1 if not.
+func (c operation) lanes() int {
 	lanes := resultLoop(c.Op, len(c.Init().Map.Coefficients)-1)
-	if lanes < 0 || strided(c.Op, lanes) {
+	if !isContraction(c.Op) || lanes < 0 || strided(c.Op, lanes) {
 		return -1
 	}
 	return lanes
 }
 
 // reuse is how often the contraction reads an element of an operand.
-func (c contraction) reuse(operand program.Operand) int {
+func (c operation) reuse(operand program.Operand) int {
 	times := 1
 	for l, loop := range c.Loops {
 		if loop.Iterator == program.Parallel && !uses(operand.Map, l) {

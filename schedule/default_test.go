@@ -30,7 +30,7 @@ func TestDefault(t *testing.T) {
 			"conv0: L(1,1,2,3,0) L(2,0,2,3,1) T(0,0,0,1,4,1,1) V\nrelu0: TF(0,0,1,0) V\nadd0: V\nconv0.out: V\nconv0.in1: TP(8,0,0,0) NT\nfill1: V\n" +
 				"copy0: TP(1,1,2,0) V\nfill0: TP(1,1,2,0) V\n"},
 		{"strided windows of odd rows", programs["pool"], avx512,
-			"pool0: TF(1,1,0,0,0,0) NT\nfill0: V\n"},
+			"pool0: TF(1,1,1,0,0,0) NT\nfill0: V\n"},
 		{"a reduction along the rows", programs["softmax"], avx512,
 			"exp0: TF(8,0) T(1,64) V\nsum0: NT\nfill0: NT\n"},
 		{"small operations without threads", programs["chain"], Machine{Threads: 2, VectorLanes: 16},

@@ -10,13 +10,20 @@ import (
 // reassociateSums lets the sums and products that scalar loops accumulate in memory
 // be taken in any order, as those of vectors are: otherwise each waits for the one
 // before, and LLVM cannot vectorize the loop. The multiplication before an addition
-// may be fused with it.
+// may be fused with it. Of the two zeros either may be the larger one.
 func (j *job) reassociateSums() error {
 	flags, err := j.compiler.context.ParseAttribute("#arith.fastmath<reassoc,contract>")
 	if err != nil {
 		return err
 	}
+	zeros, err := j.compiler.context.ParseAttribute("#arith.fastmath<nsz>")
+	if err != nil {
+		return err
+	}
 	for _, op := range j.module.Operation().Nested() {
+		if extreme(op) {
+			op.SetAttribute("fastmath", zeros)
+		}
 		if !accumulates(op) {
 			continue
 		}
@@ -33,9 +40,11 @@ func (j *job) reassociateSums() error {
 // accumulates tells a scalar sum or product that is stored where one of its operands
 // was loaded from.
 func accumulates(op mlir.Operation) bool {
-	if op.Name() != "arith.addf" && op.Name() != "arith.mulf" || !op.Result(0).Type().IsF32() {
-		return false
-	}
+	return (op.Name() == "arith.addf" || op.Name() == "arith.mulf") && op.Result(0).Type().IsF32() && accumulated(op)
+}
+
+// accumulated tells what is stored where one of its operands was loaded from.
+func accumulated(op mlir.Operation) bool {
 	for _, store := range op.Result(0).Uses() {
 		if store.Name() != "memref.store" {
 			continue
@@ -58,7 +67,12 @@ const shortLoop = 8
 // would do before it vectorizes loops, and could not do that any more; except where it
 // is better.
 func (j *job) keepLoops() error {
-	annotation, err := j.compiler.context.ParseAttribute("#llvm.loop_annotation<unroll = <disable = true>>")
+	whole, err := j.compiler.context.ParseAttribute("#llvm.loop_annotation<unroll = <disable = true>>")
+	if err != nil {
+		return err
+	}
+	// LLVM does not see by itself that extremes, too, wait for the one before.
+	several, err := j.compiler.context.ParseAttribute("#llvm.loop_annotation<unroll = <disable = true>, interleave = <count = 4 : i32>>")
 	if err != nil {
 		return err
 	}
@@ -67,6 +81,10 @@ func (j *job) keepLoops() error {
 			continue
 		}
 		if operands := op.Operands(); trips(operands[0], operands[1], operands[2]) > shortLoop {
+			annotation := whole
+			if takesExtreme(op) {
+				annotation = several
+			}
 			op.SetAttribute("loop_annotation", annotation)
 		}
 	}
@@ -78,6 +96,16 @@ func innermostScalar(loop mlir.Operation) bool {
 	return !slices.ContainsFunc(loop.Body().Operations(), func(op mlir.Operation) bool {
 		return op.Regions() > 0 || strings.HasPrefix(op.Name(), "vector.")
 	})
+}
+
+// takesExtreme tells a loop that accumulates the largest or the smallest element.
+func takesExtreme(loop mlir.Operation) bool {
+	return slices.ContainsFunc(loop.Body().Operations(), func(op mlir.Operation) bool { return extreme(op) && accumulated(op) })
+}
+
+// extreme tells the larger or the smaller of two numbers.
+func extreme(op mlir.Operation) bool {
+	return op.Name() == "arith.maximumf" || op.Name() == "arith.minimumf"
 }
 
 // staysInRegisters tells a loop along a row that accumulates products: unrolled, the
