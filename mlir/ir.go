@@ -290,6 +290,9 @@ func (c *Context) Create(name string, operands []Value, results []Type, attribut
 	return op, nil
 }
 
+// Clone makes a detached copy of the operation, with the same operands.
+func (o Operation) Clone() Operation { return Operation{C.mlirOperationClone(o.raw)} }
+
 // MoveBefore takes the operation out of its block and puts it before another.
 func (o Operation) MoveBefore(other Operation) { C.mlirOperationMoveBefore(o.raw, other.raw) }
 

@@ -32,7 +32,8 @@ const (
 	// Pack copies the part of an operand that the current tile reads into a
 	// buffer of its own, where it lies densely.
 	Pack Kind = "P"
-	// Prefetch asks for the lines of an operand that the next tile will use.
+	// Prefetch fetches, with each step of the innermost loop made last, the lines of an
+	// operand that the same step of the next tile will read.
 	Prefetch Kind = "PF"
 	// Unroll repeats the body of the innermost loop made last.
 	Unroll Kind = "U"

@@ -28,6 +28,8 @@ func (s *State) check(op int, a Action) error {
 		return s.checkSizes(op, a)
 	case a.Kind == Pack:
 		return s.checkPack(op, a)
+	case a.Kind == Prefetch:
+		return s.checkPrefetch(op, a)
 	case a.Kind == Unroll:
 		return s.checkUnroll(op, a)
 	}
@@ -87,6 +89,9 @@ func (s *State) checkKind(op int, k Kind) error {
 	if len(o.actions) == s.limit-1 && !(Action{Kind: k}).ends() {
 		return fmt.Errorf("%s would be action %d of at most %d; only V or NT can be the last", k, s.limit, s.limit)
 	}
+	if len(o.fetched) > 0 && k != Prefetch && !(Action{Kind: k}).ends() {
+		return fmt.Errorf("after PF only V, NT or another PF can follow, not %s", k)
+	}
 	switch k {
 	case Interchange:
 		return s.checkInterchange(op)
@@ -98,6 +103,8 @@ func (s *State) checkKind(op int, k Kind) error {
 		return s.checkVectorize(op)
 	case Pack:
 		return s.checkTiled(op, k)
+	case Prefetch:
+		return s.checkPrefetchable(op)
 	case Unroll:
 		return s.checkSerialLoop(op)
 	case Tile, NoTransform:

@@ -23,8 +23,8 @@ const serialIterations = 1 << 15
 //   - The tile of a convolution or product is a block of accumulators that fits the
 //     vector registers; its reduction advances in steps of up to 4. Where it needs that,
 //     operands are laid out anew and bounds cut (see rewritten).
-//   - A transposition is cut into squares that registers transpose, everything else
-//     into short runs along the contiguous dimension.
+//   - A transposition is cut into squares that registers transpose, and fetches the
+//     next ones ahead; everything else into short runs along the contiguous dimension.
 //   - Reductions of whole rows, products of a few rows with what is not laid out for
 //     them, strided windows along rows, and whatever has no divisors that fill a vector
 //     become scalar loops in the order and the size in which LLVM vectorizes them best,
@@ -111,6 +111,9 @@ func (r rule) candidates() [][]Action {
 		outer := r.outerTile()
 		if transposed(r.self()) >= 0 {
 			outer = r.transposedTile()
+			if r.self().Iterations() > farElements {
+				all = append(all, r.fetching(r.tiling(nil, outer, vector)))
+			}
 		}
 		if order := r.panelOrder(); order != nil {
 			all = append(all, r.tiling(order, outer, vector))
@@ -209,6 +212,17 @@ func (r rule) tiling(order, outer, vector []int) []Action {
 		outer, vector = permuted(outer, order), permuted(vector, order)
 	}
 	return append(actions, Action{Kind: r.outerKind(), Sizes: r.outerSizes(outer, order)}, Action{Kind: Tile, Sizes: vector}, Action{Kind: Vectorize})
+}
+
+// farElements is the size from which what is transposed is not in the second-level
+// cache: half a megabyte.
+const farElements = 1 << 17
+
+// fetching fetches ahead what a transposition reads: lines far from each other, whose
+// order processors do not guess.
+func (r rule) fetching(actions []Action) []Action {
+	last := len(actions) - 1
+	return append(actions[:last:last], Action{Kind: Prefetch, Args: []int{transposedOperand(r.self())}}, actions[last])
 }
 
 func permuted(values, order []int) []int {

@@ -131,19 +131,29 @@ func reductionTile(o *program.Op) []int {
 // transposed is the loop along which an operand is contiguous, if the result is
 // contiguous along another parallel one; -1 if there is none.
 func transposed(o *program.Op) int {
+	operand := transposedOperand(o)
+	if operand < 0 {
+		return -1
+	}
+	rows := o.Operands[operand].Map.Coefficients
+	l, _ := singleLoop(rows[len(rows)-1])
+	return l
+}
+
+// transposedOperand is the operand that has such a loop, -1 if none has.
+func transposedOperand(o *program.Op) int {
 	lanes := resultLoop(o, len(o.Init().Map.Coefficients)-1)
 	if isContraction(o) || lanes < 0 {
 		return -1
 	}
-	for _, operand := range o.Operands {
-		if rows := operand.Map.Coefficients; len(rows) > 0 && uses(operand.Map, lanes) {
-			l, ok := singleLoop(rows[len(rows)-1])
-			if ok && l != lanes && o.Loops[l].Iterator == program.Parallel {
-				return l
-			}
+	return slices.IndexFunc(o.Operands, func(operand program.Operand) bool {
+		rows := operand.Map.Coefficients
+		if len(rows) == 0 || !uses(operand.Map, lanes) {
+			return false
 		}
-	}
-	return -1
+		l, ok := singleLoop(rows[len(rows)-1])
+		return ok && l != lanes && o.Loops[l].Iterator == program.Parallel
+	})
 }
 
 // transposeTile is a square of up to so many elements a side, less where that does not

@@ -71,6 +71,7 @@ type writer struct {
 	loops     []string // handles of reduction loops, the inner before the outer
 	innermost []string // handle of the innermost loop of each operation's last T
 	unrolled  []unrolling
+	fetched   []prefetching
 	next      int  // number of the next handle
 	fused     bool // producers were fused
 }
@@ -108,6 +109,8 @@ func (w *writer) action(before *State, op int, a Action) {
 		w.tileFuse(before, op, a.Sizes)
 	case Pack:
 		w.pack(op, a.Args[0])
+	case Prefetch:
+		w.fetched = append(w.fetched, prefetching{loop: w.innermost[op], parameter: parameter(w.program, w.program.Ops[op].Operands[a.Args[0]].Value)})
 	case Unroll:
 		w.unrolled = append(w.unrolled, unrolling{loop: w.innermost[op], factor: a.Args[0]})
 	case Vectorize:
@@ -197,6 +200,7 @@ func (w *writer) tensorSequence() string {
 	if w.fused {
 		w.line("transform.apply_dce to %%func : %s", anyOp) // the originals
 	}
+	w.prefetch()
 	w.unroll()
 	return "transform.named_sequence @tensor_seq(%module: !transform.any_op {transform.readonly}) {\n" +
 		"  %func = transform.structured.match ops{[\"func.func\"]} in %module : (!transform.any_op) -> !transform.any_op\n" +

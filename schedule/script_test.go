@@ -2,7 +2,6 @@ package schedule
 
 import (
 	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,6 +19,7 @@ func TestScripts(t *testing.T) {
 		"blocked":     {"matmul", "matmul0: TP(64,64,0) T(0,0,64) T(8,32,0) T(0,0,4) V\nfill0: T(1,0) V"},
 		"pooling":     {"pool", "pool0: I(0,1,2,4,5,3) TF(1,4,1,0,0,14) NT\nfill0: V"},
 		"packed":      {"matmul", "matmul0: I(1,0,2) TF(32,0,0) P(1) T(0,8,0) T(0,0,4) U(2) V\nfill0: T(8,0) V"},
+		"fetched":     {"transpose", "generic0: TP(64,64) T(16,16) PF(1) V"},
 		"untouched":   {"matmul", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -27,19 +27,7 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			path := filepath.Join("testdata", name+".mlir")
-			if *update {
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("%s (run with -update if this is meant):\n%s", path, diff)
-			}
+			golden(t, filepath.Join("testdata", name+".mlir"), got)
 		})
 	}
 }

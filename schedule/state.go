@@ -34,6 +34,7 @@ type opState struct {
 	order     []int // original loop of each current loop
 	actions   []Action
 	packed    []int // operands copied since the last tiling
+	fetched   []int // operands fetched ahead
 	trips     int   // of the innermost loop that a T made last, 0 if there is none to unroll
 	fusedInto int   // consumer, -1 if none
 	parallel  bool  // inside an scf.forall
@@ -105,6 +106,7 @@ func (s *State) Clone() *State {
 		o.order = slices.Clone(o.order)
 		o.actions = slices.Clone(o.actions)
 		o.packed = slices.Clone(o.packed)
+		o.fetched = slices.Clone(o.fetched)
 	}
 	return c
 }
@@ -136,6 +138,8 @@ func (s *State) apply(op int, a Action) {
 		o.parallel, o.trips = true, 0
 	case Pack:
 		o.packed = append(o.packed, a.Args[0])
+	case Prefetch:
+		o.fetched = append(o.fetched, a.Args[0])
 	case Unroll:
 		o.trips = 0
 	case Vectorize, NoTransform:

@@ -150,7 +150,10 @@ func (j *job) makeLoops() error {
 	if err := j.reassociateSums(); err != nil {
 		return err
 	}
-	return j.serialiseSmall()
+	if err := j.serialiseSmall(); err != nil {
+		return err
+	}
+	return j.prefetchNext()
 }
 
 func (j *job) transformBuffers() error {

@@ -91,19 +91,31 @@ func (k *kernel) checkWithin(t testing.TB, want *reference.Reference, tolerance 
 
 func compile(t testing.TB, c *Compiler, p *program.Program, text string) codegen.Result {
 	t.Helper()
+	return compileAs(t, c, p, text, codegen.Request{Threads: 1})
+}
+
+// assembly is the code for a processor with AVX-512.
+func assembly(t testing.TB, c *Compiler, p *program.Program, text string, threads int) string {
+	t.Helper()
+	return compileAs(t, c, p, text, codegen.Request{Threads: threads, Assembly: true, Target: codegen.Target{CPU: "x86-64-v4"}}).Assembly
+}
+
+func compileAs(t testing.TB, c *Compiler, p *program.Program, text string, r codegen.Request) codegen.Result {
+	t.Helper()
 	s, err := schedule.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	written, err := schedule.Write(p, s, schedule.Options{Threads: 1})
+	written, err := schedule.Write(p, s, schedule.Options{Threads: r.Threads})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.Compile(codegen.Request{Module: written.Module, Script: written.Script, Threads: 1})
+	r.Module, r.Script = written.Module, written.Script
+	result, err := c.Compile(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r
+	return result
 }
 
 func analyse(t testing.TB, c *Compiler, source string) *program.Program {

@@ -1,0 +1,225 @@
+package compiler
+
+import (
+	"fmt"
+	"slices"
+
+	"nestling/mlir"
+	"nestling/schedule"
+)
+
+// lineElements is how many float32 a line of the caches holds.
+const lineElements = 16
+
+// prefetchNext lets loops that are marked so fetch, with each vector of a parameter that
+// they read, the lines that the same step will read when the loop around them has gone on.
+// The last time round it fetches what lies behind, which does no harm.
+func (j *job) prefetchNext() error {
+	run, _, err := functions(j.module)
+	if err != nil {
+		return err
+	}
+	parameters := run.Body().Arguments()
+	for _, loop := range run.Nested() {
+		for i, parameter := range parameters {
+			mark := fmt.Sprint(schedule.AttributePrefetch, i)
+			if _, marked := loop.Attribute(mark); !marked {
+				continue
+			}
+			loop.RemoveAttribute(mark)
+			if err := j.prefetchIn(loop, parameter); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// prefetchIn fetches for what a loop reads of a parameter.
+func (j *job) prefetchIn(loop mlir.Operation, parameter mlir.Value) error {
+	for _, read := range loop.Nested() {
+		if read.Name() != "vector.transfer_read" || viewed(read.Operands()[0]) != parameter {
+			continue
+		}
+		for around := loop.Parent(); !around.IsNull(); around = around.Parent() {
+			a := ahead{context: j.compiler.context, loop: around, before: read, moved: map[mlir.Value]mlir.Value{}}
+			done, err := a.fetch(read)
+			if err != nil {
+				return err
+			}
+			if done {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// viewed is the buffer that a view, or a view of a view, shows a part of.
+func viewed(v mlir.Value) mlir.Value {
+	for {
+		op, _ := v.Defining()
+		if op.IsNull() || !slices.Contains(views, op.Name()) {
+			return v
+		}
+		v = op.Operands()[0]
+	}
+}
+
+// views are the operations that show a part of a buffer, or all in another shape.
+var views = []string{"memref.subview", "memref.expand_shape", "memref.collapse_shape", "memref.cast"}
+
+// ahead computes values as they will be in the next iteration of a loop.
+type ahead struct {
+	context *mlir.Context
+	loop    mlir.Operation // scf.for or scf.parallel
+	before  mlir.Operation // where the computation goes
+	moved   map[mlir.Value]mlir.Value
+}
+
+// fetch fetches the lines that a read will read, and reports whether those are others.
+func (a *ahead) fetch(read mlir.Operation) (bool, error) {
+	if err := a.advance(); err != nil || len(a.moved) == 0 {
+		return false, err
+	}
+	operands := read.Operands()
+	buffer := operands[0]
+	shape, _ := buffer.Type().Shape()
+	place, changed := make([]mlir.Value, 1+len(shape)), false
+	for i := range place {
+		place[i] = a.value(operands[i])
+		changed = changed || place[i] != operands[i]
+	}
+	if !changed {
+		return false, nil
+	}
+	extents, err := readExtents(read, len(shape))
+	if err != nil {
+		return false, err
+	}
+	for _, at := range points(extents) {
+		if at[len(at)-1]%lineElements != 0 {
+			continue
+		}
+		if err := a.line(place, at); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// advance moves the loop's innermost index on by a step.
+func (a *ahead) advance() error {
+	var step mlir.Value
+	operands := a.loop.Operands()
+	switch a.loop.Name() {
+	case "scf.for":
+		step = operands[2]
+	case "scf.parallel":
+		step = operands[3*len(a.loop.Body().Arguments())-1]
+	default:
+		return nil
+	}
+	indices := a.loop.Body().Arguments()
+	index := indices[0]
+	if a.loop.Name() == "scf.parallel" {
+		index = indices[len(indices)-1]
+	}
+	next, err := a.context.Create("arith.addi", []mlir.Value{index, step}, []mlir.Type{index.Type()}, nil, 0)
+	if err != nil {
+		return err
+	}
+	a.put(next)
+	a.moved[index] = next.Result(0)
+	return nil
+}
+
+func (a *ahead) put(op mlir.Operation) { a.before.Block().InsertBefore(a.before, op) }
+
+// value is a value in the next iteration: itself if it does not depend on it.
+func (a *ahead) value(v mlir.Value) mlir.Value {
+	if moved, known := a.moved[v]; known {
+		return moved
+	}
+	a.moved[v] = v
+	op, result := v.Defining()
+	if op.IsNull() || op.Regions() > 0 || !slices.Contains(addresses, op.Name()) {
+		return v
+	}
+	operands := op.Operands()
+	moved, changed := make([]mlir.Value, len(operands)), false
+	for i := range operands {
+		moved[i] = a.value(operands[i])
+		changed = changed || moved[i] != operands[i]
+	}
+	if changed {
+		copied := op.Clone()
+		for i := range moved {
+			copied.SetOperand(i, moved[i])
+		}
+		a.put(copied)
+		a.moved[v] = copied.Result(result)
+	}
+	return a.moved[v]
+}
+
+// addresses are the operations that compute places in memory.
+var addresses = append([]string{"affine.apply", "arith.addi", "arith.muli", "arith.subi"}, views...)
+
+// readExtents is how many elements a vector has along each dimension of its buffer.
+func readExtents(read mlir.Operation, dimensions int) ([]int, error) {
+	permutation, _ := read.Attribute("permutation_map")
+	m, err := permutation.AffineMap()
+	if err != nil {
+		return nil, err
+	}
+	extents := slices.Repeat([]int{1}, dimensions)
+	shape, _ := read.Result(0).Type().Shape()
+	for i, row := range m.Coefficients {
+		if d := slices.Index(row, 1); d >= 0 {
+			extents[d] = shape[i]
+		}
+	}
+	return extents, nil
+}
+
+// line fetches the line of an element, at so many from the place that is a buffer with
+// its indices.
+func (a *ahead) line(place []mlir.Value, at []int) error {
+	operands := slices.Clone(place)
+	for d, offset := range at {
+		if offset == 0 {
+			continue
+		}
+		index := place[1+d]
+		value, err := a.context.ParseAttribute(fmt.Sprintf("%d : index", offset))
+		if err != nil {
+			return err
+		}
+		constant, err := a.context.Create("arith.constant", nil, []mlir.Type{index.Type()}, []mlir.Named{{Name: "value", Value: value}}, 0)
+		if err != nil {
+			return err
+		}
+		sum, err := a.context.Create("arith.addi", []mlir.Value{index, constant.Result(0)}, []mlir.Type{index.Type()}, nil, 0)
+		if err != nil {
+			return err
+		}
+		a.put(constant)
+		a.put(sum)
+		operands[1+d] = sum.Result(0)
+	}
+	var how []mlir.Named
+	for _, attribute := range [][2]string{{"isWrite", "false"}, {"localityHint", "2 : i32"}, {"isDataCache", "true"}} {
+		value, err := a.context.ParseAttribute(attribute[1])
+		if err != nil {
+			return err
+		}
+		how = append(how, mlir.Named{Name: attribute[0], Value: value})
+	}
+	fetch, err := a.context.Create("memref.prefetch", operands, nil, how, 0)
+	if err != nil {
+		return err
+	}
+	a.put(fetch)
+	return nil
+}
