@@ -84,6 +84,9 @@ func (c *cutting) follow(op, loop int) {
 	if o.Code != "" || o.Inside > 0 || c.readsIndex(op, loop) {
 		return
 	}
+	if c.Values[o.Result].Weight != c.Values[c.self().Result].Weight {
+		return // computed at another time, it is whole by then
+	}
 	c.loops[op] = loop
 	for _, operand := range o.Operands {
 		d := soleRow(operand.Map, loop)

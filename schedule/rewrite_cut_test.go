@@ -77,6 +77,25 @@ func TestCutOfAReduction(t *testing.T) {
 	}
 }
 
+// What is computed ahead of time stays whole, and the parts read their slices of it.
+func TestCutLeavesWeightsWhole(t *testing.T) {
+	p := oddProduct()
+	zeros := &p.Ops[0]
+	p.Values[zeros.Result].Weight = true
+	s, err := Parse("matmul0: C(1,8,4)\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, _, err := Rewrite(p, s, Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := q.OpIndex("fill0.rest"); err == nil || len(q.Ops) != 3 {
+		t.Errorf("%d operations, want the product cut alone", len(q.Ops))
+	}
+	program.Print(q) // in an order in which all is defined before it is read
+}
+
 func TestCutRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"matmul0: C(1)":     "has 1 numbers",
