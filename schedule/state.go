@@ -35,6 +35,7 @@ type opState struct {
 	actions   []Action
 	packed    []int // operands copied since the last tiling
 	fetched   []int // operands fetched ahead
+	unrolled  int   // the product of the factors of U, 0 for none
 	trips     int   // of the innermost loop that a T made last, 0 if there is none to unroll
 	fusedInto int   // consumer, -1 if none
 	parallel  bool  // inside an scf.forall
@@ -141,7 +142,7 @@ func (s *State) apply(op int, a Action) {
 	case Prefetch:
 		o.fetched = append(o.fetched, a.Args[0])
 	case Unroll:
-		o.trips = 0
+		o.trips, o.unrolled = 0, max(o.unrolled, 1)*a.Args[0]
 	case Vectorize, NoTransform:
 		o.done = true
 	}

@@ -14,7 +14,7 @@ type unrolling struct {
 // checkSerialLoop reports whether there is a loop for U.
 func (s *State) checkSerialLoop(op int) error {
 	if s.ops[op].trips == 0 {
-		return errors.New("U unrolls the innermost loop of the T before it, once, and there is none")
+		return errors.New("no loop for U, which unrolls the innermost one of the T before it, once")
 	}
 	return nil
 }

@@ -15,6 +15,14 @@ import (
 // costs compile time, most of all when the rows are too short for a vector.
 const MaxVectorOperations = 128
 
+// MaxUnrolledOperations is the same with what U repeats.
+const MaxUnrolledOperations = 2 * MaxVectorOperations
+
+// MaxScatteredElements is how many elements V takes that do not lie side by side: each
+// is moved by itself, on a thousand of which LLVM spends seconds, and half a minute on
+// two thousand.
+const MaxScatteredElements = 256
+
 // vectorLanes is what V counts a machine vector as; shorter ones only double
 // the code.
 const vectorLanes = 16
@@ -59,8 +67,15 @@ func (s *State) checkVectorize(op int) error {
 	if row > MaxOddRow && row%vectorLanes != 0 {
 		return fmt.Errorf("action V would make vectors of %d elements; tile to a multiple of %d or to at most %d", row, vectorLanes, MaxOddRow)
 	}
-	if n := iterations / row * ((row + vectorLanes - 1) / vectorLanes); n > MaxVectorOperations {
+	n := iterations / row * roundUp(row, vectorLanes) / vectorLanes
+	if n > MaxVectorOperations {
 		return fmt.Errorf("action V unrolls %s iterations into %d vectors, more than %d; tile first", join(s.ops[op].bounds, "×"), n, MaxVectorOperations)
+	}
+	if times := max(s.ops[op].unrolled, 1); n*times > MaxUnrolledOperations {
+		return fmt.Errorf("action V makes %d vectors of %s iterations, and U(%d) of it more than %d", n, join(s.ops[op].bounds, "×"), times, MaxUnrolledOperations)
+	}
+	if s.scattered(op) && iterations*max(s.ops[op].unrolled, 1) > MaxScatteredElements {
+		return fmt.Errorf("action V finds no two of %s results side by side in memory, and takes %d at most one by one; tile others", join(s.ops[op].bounds, "×"), MaxScatteredElements)
 	}
 	if n := s.transposedElements(op); n > MaxTransposedElements {
 		return fmt.Errorf("action V transposes %d elements of an operand, more than %d; tile first", n, MaxTransposedElements)
@@ -94,6 +109,22 @@ func (s *State) row(op int) int {
 		}
 	}
 	return row
+}
+
+// scattered reports whether the results of a tile lie apart: it is one wide along the
+// last dimension in memory.
+func (s *State) scattered(op int) bool {
+	o := &s.program.Ops[op]
+	if isContraction(o) || s.reduces(op) {
+		return false
+	}
+	last := resultLoop(o, len(o.Init().Map.Coefficients)-1)
+	for l, bound := range s.ops[op].bounds {
+		if s.ops[op].order[l] == last {
+			return bound == 1 && o.Loops[last].Bound > 1
+		}
+	}
+	return false
 }
 
 // transposedElements is the size of the larger operand of a contraction that does
@@ -130,26 +161,6 @@ func (s *State) reduces(op int) bool {
 		}
 	}
 	return false
-}
-
-// transposes reports whether an operand is read in another order than the one in
-// which op's result is written.
-func (s *State) transposes(op int) func(program.Operand) bool {
-	o := &s.program.Ops[op]
-	return func(operand program.Operand) bool {
-		last := -1
-		for _, row := range operand.Map.Coefficients {
-			loops, _ := s.vectorLoops(op, row)
-			for _, l := range loops {
-				d := resultDimension(o, s.ops[op].order[l])
-				if d < last {
-					return true
-				}
-				last = d
-			}
-		}
-		return false
-	}
 }
 
 // calls is the number of library calls in one iteration.

@@ -98,7 +98,7 @@ func (a *ahead) fetch(read mlir.Operation) (bool, error) {
 		return false, err
 	}
 	for _, at := range points(extents) {
-		if at[len(at)-1]%lineElements != 0 {
+		if last := len(at) - 1; last >= 0 && at[last]%lineElements != 0 {
 			continue
 		}
 		if err := a.line(place, at); err != nil {
