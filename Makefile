@@ -41,6 +41,7 @@ lint: setup ## formatting, vet, staticcheck
 # One package after the other, and one core: a neighbour would be in the figures.
 # The table is not measured again where it is there; `nestling bench table --again` does.
 bench: build ## measure schedules beside PyTorch, and Nestling itself; write docs/results.md from that and the latest run
+	@ls -d results/*/run_* >/dev/null 2>&1 || bin/nestling run
 	bin/nestling bench table
 	bin/nestling bench families --rounds 2 --samples 3 --budget 300ms
 	$(GO) test -p 1 -cpu 1 -count 5 -run '^$$' -bench '^Benchmark(MatmulCandidate|LSTMStep)$$' \

@@ -182,6 +182,26 @@ func (j *job) lower() error {
 		return err
 	}
 	j.keepLoopAnnotations()
+	return j.shortenPrepare()
+}
+
+// shortenPrepare lets LLVM keep the code that runs once short: what it unrolls there
+// takes longer to compile than it saves.
+func (j *job) shortenPrepare() error {
+	if j.entry.once == nil {
+		return nil
+	}
+	short, err := j.compiler.context.ParseAttribute(`["optsize"]`)
+	if err != nil {
+		return err
+	}
+	for _, op := range j.module.Operation().Body().Operations() {
+		if name, _ := op.Attribute("sym_name"); op.Name() == "llvm.func" {
+			if symbol, _ := name.Text(); symbol == j.entry.once.symbol {
+				op.SetAttribute("passthrough", short)
+			}
+		}
+	}
 	return nil
 }
 
