@@ -57,9 +57,10 @@ def start(request):
 
 def blas():
     """The library behind torch.mm, as found in this process; PyTorch's own
-    description only knows what it was built against."""
+    description only knows what it was built against. What NumPy and SciPy bring
+    for themselves is not it."""
     rate = multiply_rate()
-    libraries = mapped_libraries()
+    libraries = [path for path in mapped_libraries() if "numpy.libs" not in path and "scipy.libs" not in path]
     for path in libraries:
         if os.path.basename(path).startswith("libblas.so") and not known(path):
             raise Refused("blas", "its matrix products run on the reference BLAS (%s, %.1f GFLOP/s)" % (path, rate))

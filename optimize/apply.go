@@ -75,28 +75,67 @@ func Apply(ctx context.Context, lab *measure.Lab, p *program.Program, o ApplyOpt
 	return a, nil
 }
 
-// steps compiles every beginning of the schedule for the module it leaves.
+// steps compiles every beginning of the schedule for the module it leaves. Actions
+// are taken as they are applied: rewrites from the first line to the last, then loop
+// actions from the last operation to the first.
 func steps(ctx context.Context, lab *measure.Lab, p *program.Program, s schedule.Schedule, threads int) ([]Step, error) {
+	order, err := applied(p, s, threads)
+	if err != nil {
+		return nil, err
+	}
 	var out []Step
-	for i, op := range s {
-		for n := range op.Actions {
-			begun := append(slices.Clone(s[:i]), beginning(op, n+1))
-			written, err := schedule.Write(p, begun, schedule.Options{Threads: threads})
-			if err != nil {
-				return nil, err
+	counts := make([]int, len(s)) // of the actions of each line so far
+	for _, line := range order {
+		counts[line]++
+		var begun schedule.Schedule
+		for i, n := range counts {
+			if n > 0 {
+				begun = append(begun, beginning(s[i], n))
 			}
-			code, err := lab.Compile(ctx, codegen.Request{Module: written.Module, Script: written.Script, Threads: threads, IR: true})
-			if err != nil {
-				return nil, err
-			}
-			for _, stage := range code.Stages {
-				if stage.Name == codegen.TensorStage {
-					out = append(out, Step{Action: op.Op + ": " + op.Actions[n].String(), IR: stage.IR})
-				}
+		}
+		written, err := schedule.Write(p, begun, schedule.Options{Threads: threads})
+		if err != nil {
+			return nil, err
+		}
+		code, err := lab.Compile(ctx, codegen.Request{Module: written.Module, Script: written.Script, Threads: threads, IR: true})
+		if err != nil {
+			return nil, err
+		}
+		for _, stage := range code.Stages {
+			if stage.Name == codegen.TensorStage {
+				out = append(out, Step{Action: s[line].Op + ": " + s[line].Actions[counts[line]-1].String(), IR: stage.IR})
 			}
 		}
 	}
 	return out, nil
+}
+
+// applied lists, for each action in the order of their application, its line.
+func applied(p *program.Program, s schedule.Schedule, threads int) ([]int, error) {
+	rewritten, _, err := schedule.Rewrite(p, s, schedule.Options{Threads: threads})
+	if err != nil {
+		return nil, err
+	}
+	var order []int
+	for line, op := range s {
+		order = append(order, slices.Repeat([]int{line}, rewrites(op))...)
+	}
+	for _, op := range slices.Backward(rewritten.Ops) {
+		line := slices.IndexFunc(s, func(o schedule.OpSchedule) bool { return o.Op == op.Name })
+		if line >= 0 {
+			order = append(order, slices.Repeat([]int{line}, len(s[line].Actions)-rewrites(s[line]))...)
+		}
+	}
+	return order, nil
+}
+
+// rewrites counts the rewrites at the beginning of a line.
+func rewrites(op schedule.OpSchedule) int {
+	n := slices.IndexFunc(op.Actions, func(a schedule.Action) bool { return !slices.Contains(schedule.Rewrites, a.Kind) })
+	if n < 0 {
+		return len(op.Actions)
+	}
+	return n
 }
 
 // beginning is an operation's schedule up to n actions. NT, which changes
