@@ -33,7 +33,7 @@ const (
 	// buffer of its own, where it lies densely.
 	Pack Kind = "P"
 	// Prefetch fetches, with each step of the innermost loop made last, the lines of an
-	// operand that the same step of the next tile will read.
+	// argument that the same step will read when the loop around has gone on.
 	Prefetch Kind = "PF"
 	// Unroll repeats the body of the innermost loop made last.
 	Unroll Kind = "U"
@@ -107,6 +107,6 @@ type OpSchedule struct {
 }
 
 // Schedule is what happens to a program. Operations it does not mention are
-// left untransformed. The order of its entries has no meaning: operations are
-// always scheduled from the last of the program to the first.
+// left untransformed. Rewrites are made in the order of its entries; for loop actions
+// that order has no meaning, they always go from the last operation to the first.
 type Schedule []OpSchedule

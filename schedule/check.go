@@ -36,7 +36,8 @@ func (s *State) check(op int, a Action) error {
 	return nil
 }
 
-// Legal reports whether some action of this kind is legal now.
+// Legal reports whether some action of this kind is legal now, as far as that does
+// not depend on the operand that P and PF name.
 func (s *State) Legal(op int, k Kind) bool {
 	if s.checkKind(op, k) != nil {
 		return false

@@ -94,7 +94,7 @@ func (r rule) candidates() [][]Action {
 		if runs := r.rowRuns(); runs != nil {
 			all = append(all, runs)
 		}
-	case r.state.FusedInto(r.op) < 0 && r.nestHas(stridesAlongRows):
+	case r.state.FusedInto(r.op) < 0 && r.pools():
 		if !stridesAlongRows(r.self()) {
 			all = append(all, r.tiling(nil, r.wholeRow(), r.wholeRow()))
 		}
@@ -150,6 +150,13 @@ func reducesWholeRows(o *program.Op) bool {
 func stridesAlongRows(o *program.Op) bool {
 	lanes := resultLoop(o, len(o.Init().Map.Coefficients)-1)
 	return !isContraction(o) && lanes >= 0 && strided(o, lanes) && windowed(o, lanes)
+}
+
+// pools reports whether the operation is such a pooling, or element-wise over one. What
+// is more than that has reasons of its own for its tile.
+func (r rule) pools() bool {
+	_, taken := r.contraction()
+	return !taken && !isContraction(r.self()) && transposed(r.self()) < 0 && r.nestHas(stridesAlongRows)
 }
 
 // wholeRow is the tile of one row of the result.
@@ -454,7 +461,7 @@ const grainIterations = 1 << 12
 
 // grain is the tile of scalar loops, by original loop.
 func (r rule) grain() []int {
-	if r.nestHas(stridesAlongRows) {
+	if r.pools() {
 		return r.wholeRow()
 	}
 	o := r.self()

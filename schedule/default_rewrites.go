@@ -94,7 +94,7 @@ func layGatheredOut(c operation) []Action {
 		if d < 0 || d == len(operand.Map.Coefficients)-1 {
 			continue
 		}
-		if c.program.Values[operand.Value].Weight || c.reuse(operand) >= packReuse {
+		if c.paysToCopy(operand) {
 			return []Action{layoutLast(i, d, len(operand.Map.Coefficients))}
 		}
 	}
@@ -116,7 +116,7 @@ func layStridedOut(c operation) []Action {
 		if l < 0 || contractionGroup(c.Op, l) != secondOperand || c.Loops[l].Bound < c.machine.VectorLanes {
 			continue
 		}
-		if from := soleRow(weights.Map, l); from >= 0 {
+		if from := soleRow(weights.Map, l); from >= 0 && c.paysToCopy(*weights) {
 			return []Action{layoutLast(1, from, len(weights.Map.Coefficients)), layoutLast(len(c.Operands)-1, d, len(result))}
 		}
 	}
@@ -149,7 +149,7 @@ func cutLanes(c operation) []Action {
 	if block := 2 * vector; bound > block {
 		at = bound - bound%block
 	}
-	return cutAt(lanes, at, min(roundUp(bound-at, vector), bound-1))
+	return cutAt(lanes, at, roundUp(bound-at, vector))
 }
 
 // registers is how many vector registers hold a row of so many elements: whole ones,
@@ -199,6 +199,12 @@ func (c operation) lanes() int {
 		return -1
 	}
 	return lanes
+}
+
+// paysToCopy reports whether an operand is worth a copy: those of weights are made ahead
+// of time.
+func (c operation) paysToCopy(operand program.Operand) bool {
+	return c.program.Values[operand.Value].Weight || c.reuse(operand) >= packReuse
 }
 
 // reuse is how often the contraction reads an element of an operand.

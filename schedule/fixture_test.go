@@ -256,6 +256,25 @@ func poolProgram(n, c, size int) *program.Program {
 	return b.done(r)
 }
 
+// pooledConvProgram is poolProgram and a 1×1 convolution of what it pools: fill1, conv0.
+func pooledConvProgram(c, f, size int) *program.Program {
+	var b builder
+	x, w := b.argument(1, c, size, size), b.argument(f, c)
+	nest := fmt.Sprintf("n=1 c=%d h=%d w=%d", c, size/2, size/2)
+	zero := b.fill("fill0", -3e38, nest, "n,c,h,w", 1, c, size/2, size/2)
+	maximum := []program.Instruction{{Op: "arith.maximumf", Args: []int{0, 2}}}
+	pooled := b.op("pool0", program.Pooling, nest+" [kh=2] [kw=2]", maximum, use{x, "n,c,2*h+kh,2*w+kw"}, use{b.empty(2, 2), "kh,kw"}, use{zero, "n,c,h,w"})
+	nest = fmt.Sprintf("n=1 f=%d h=%d w=%d", f, size/2, size/2)
+	start := b.fill("fill1", 0, nest, "n,f,h,w", 1, f, size/2, size/2)
+	return b.done(b.op("conv0", program.Conv, nest+fmt.Sprintf(" [c=%d]", c), multiplyAdd, use{pooled, "n,c,h,w"}, use{w, "f,c"}, use{start, "n,f,h,w"}))
+}
+
+// flatProgram is relu0 over a vector.
+func flatProgram(n int) *program.Program {
+	var b builder
+	return b.done(b.relu("relu0", fmt.Sprintf("i=%d", n), "i", b.argument(n)))
+}
+
 // rowsProgram is fill0, sum0 over rows, exp0 over the sums.
 func rowsProgram(rows, columns int) *program.Program {
 	var b builder

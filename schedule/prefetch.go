@@ -22,7 +22,7 @@ type prefetching struct {
 // read what it is about, and V is all that is left to do.
 func (s *State) checkPrefetchable(op int) error {
 	if s.ops[op].trips == 0 {
-		return errors.New("PF fetches ahead in the innermost loop of the T before it, and there is none")
+		return errors.New("PF fetches ahead in the innermost loop of the T before it, and there is none, or U has unrolled it")
 	}
 	if err := s.checkVectorize(op); err != nil {
 		return fmt.Errorf("PF fetches for vectors, and %w", err)
@@ -41,10 +41,15 @@ func (s *State) checkPrefetch(op int, a Action) error {
 	if parameter(s.program, inputs[operand].Value) < 0 || s.program.Values[o.Result].Weight {
 		return fmt.Errorf("%s: operand %d is no argument or weight, which alone come from memory at run time", a, operand)
 	}
-	if slices.Contains(s.ops[op].packed, operand) {
-		return fmt.Errorf("%s: operand %d was copied for this tile already", a, operand)
+	if len(inputs[operand].Map.Coefficients) == 0 {
+		return fmt.Errorf("%s fetches a scalar", a)
 	}
-	if slices.Contains(s.ops[op].fetched, operand) {
+	if slices.Contains(s.ops[op].copied, operand) {
+		return fmt.Errorf("%s: operand %d is copied by P, and read from the copy", a, operand)
+	}
+	if slices.ContainsFunc(s.ops[op].fetched, func(other int) bool {
+		return parameter(s.program, inputs[other].Value) == parameter(s.program, inputs[operand].Value)
+	}) {
 		return fmt.Errorf("%s: once is enough", a)
 	}
 	return nil

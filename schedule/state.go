@@ -34,6 +34,7 @@ type opState struct {
 	order     []int // original loop of each current loop
 	actions   []Action
 	packed    []int // operands copied since the last tiling
+	copied    []int // operands copied at all
 	fetched   []int // operands fetched ahead
 	unrolled  int   // the product of the factors of U, 0 for none
 	trips     int   // of the innermost loop that a T made last, 0 if there is none to unroll
@@ -107,6 +108,7 @@ func (s *State) Clone() *State {
 		o.order = slices.Clone(o.order)
 		o.actions = slices.Clone(o.actions)
 		o.packed = slices.Clone(o.packed)
+		o.copied = slices.Clone(o.copied)
 		o.fetched = slices.Clone(o.fetched)
 	}
 	return c
@@ -138,7 +140,7 @@ func (s *State) apply(op int, a Action) {
 		s.tile(op, a.Sizes)
 		o.parallel, o.trips = true, 0
 	case Pack:
-		o.packed = append(o.packed, a.Args[0])
+		o.packed, o.copied = append(o.packed, a.Args[0]), append(o.copied, a.Args[0])
 	case Prefetch:
 		o.fetched = append(o.fetched, a.Args[0])
 	case Unroll:

@@ -41,16 +41,42 @@ func (j *job) prefetchIn(loop mlir.Operation, parameter mlir.Value) error {
 		if read.Name() != "vector.transfer_read" || viewed(read.Operands()[0]) != parameter {
 			continue
 		}
-		for around := loop.Parent(); !around.IsNull(); around = around.Parent() {
-			a := ahead{context: j.compiler.context, loop: around, before: read, moved: map[mlir.Value]mlir.Value{}}
-			done, err := a.fetch(read)
-			if err != nil {
+		if err := j.fetchNext(loop, read); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetchNext fetches for a read as the nearest loop around that moves it goes on.
+func (j *job) fetchNext(loop, read mlir.Operation) error {
+	for around := loop.Parent(); !around.IsNull(); around = around.Parent() {
+		for _, i := range indices(around) {
+			a := ahead{context: j.compiler.context, before: read, moved: map[mlir.Value]mlir.Value{}}
+			if done, err := a.fetch(read, i); done || err != nil {
 				return err
 			}
-			if done {
-				break
-			}
 		}
+	}
+	return nil
+}
+
+// index is what a loop counts, and by how much.
+type index struct{ value, step mlir.Value }
+
+// indices are those of a loop, the innermost first; none of what is no loop.
+func indices(loop mlir.Operation) []index {
+	operands := loop.Operands()
+	switch loop.Name() {
+	case "scf.for":
+		return []index{{loop.Body().Arguments()[0], operands[2]}}
+	case "scf.parallel":
+		var out []index
+		values := loop.Body().Arguments()
+		for i, v := range slices.Backward(values) {
+			out = append(out, index{v, operands[2*len(values)+i]})
+		}
+		return out
 	}
 	return nil
 }
@@ -72,14 +98,14 @@ var views = []string{"memref.subview", "memref.expand_shape", "memref.collapse_s
 // ahead computes values as they will be in the next iteration of a loop.
 type ahead struct {
 	context *mlir.Context
-	loop    mlir.Operation // scf.for or scf.parallel
 	before  mlir.Operation // where the computation goes
 	moved   map[mlir.Value]mlir.Value
 }
 
-// fetch fetches the lines that a read will read, and reports whether those are others.
-func (a *ahead) fetch(read mlir.Operation) (bool, error) {
-	if err := a.advance(); err != nil || len(a.moved) == 0 {
+// fetch fetches the lines that a read will read as an index goes on by a step, and
+// reports whether those are others.
+func (a *ahead) fetch(read mlir.Operation, i index) (bool, error) {
+	if err := a.advance(i); err != nil {
 		return false, err
 	}
 	operands := read.Operands()
@@ -108,29 +134,14 @@ func (a *ahead) fetch(read mlir.Operation) (bool, error) {
 	return true, nil
 }
 
-// advance moves the loop's innermost index on by a step.
-func (a *ahead) advance() error {
-	var step mlir.Value
-	operands := a.loop.Operands()
-	switch a.loop.Name() {
-	case "scf.for":
-		step = operands[2]
-	case "scf.parallel":
-		step = operands[3*len(a.loop.Body().Arguments())-1]
-	default:
-		return nil
-	}
-	indices := a.loop.Body().Arguments()
-	index := indices[0]
-	if a.loop.Name() == "scf.parallel" {
-		index = indices[len(indices)-1]
-	}
-	next, err := a.context.Create("arith.addi", []mlir.Value{index, step}, []mlir.Type{index.Type()}, nil, 0)
+// advance moves an index on by a step.
+func (a *ahead) advance(i index) error {
+	next, err := a.context.Create("arith.addi", []mlir.Value{i.value, i.step}, []mlir.Type{i.value.Type()}, nil, 0)
 	if err != nil {
 		return err
 	}
 	a.put(next)
-	a.moved[index] = next.Result(0)
+	a.moved[i.value] = next.Result(0)
 	return nil
 }
 

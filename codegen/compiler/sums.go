@@ -63,6 +63,9 @@ func accumulated(op mlir.Operation) bool {
 // the window of a pooling, say, whose surrounding loop it can then vectorize.
 const shortLoop = 8
 
+// longLoop is how many iterations fill four vectors.
+const longLoop = 64
+
 // keepLoops stops LLVM from unrolling longer innermost loops over scalars, which it
 // would do before it vectorizes loops, and could not do that any more; except where it
 // is better.
@@ -82,7 +85,7 @@ func (j *job) keepLoops() error {
 		}
 		if operands := op.Operands(); trips(operands[0], operands[1], operands[2]) > shortLoop {
 			annotation := whole
-			if takesExtreme(op) {
+			if takesExtreme(op) && trips(operands[0], operands[1], operands[2]) >= longLoop {
 				annotation = several
 			}
 			op.SetAttribute("loop_annotation", annotation)
@@ -98,9 +101,11 @@ func innermostScalar(loop mlir.Operation) bool {
 	})
 }
 
-// takesExtreme tells a loop that accumulates the largest or the smallest element.
+// takesExtreme tells a loop that accumulates its largest or smallest element.
 func takesExtreme(loop mlir.Operation) bool {
-	return slices.ContainsFunc(loop.Body().Operations(), func(op mlir.Operation) bool { return extreme(op) && accumulated(op) })
+	return slices.ContainsFunc(loop.Body().Operations(), func(op mlir.Operation) bool {
+		return extreme(op) && accumulated(op) && !storedAlong(loop, op)
+	})
 }
 
 // extreme tells the larger or the smaller of two numbers.
@@ -126,10 +131,12 @@ func multipliesAlong(loop, op mlir.Operation) bool {
 			products++
 		}
 	}
-	for _, store := range op.Result(0).Uses() {
-		if store.Name() == "memref.store" && slices.Contains(store.Operands()[2:], loop.Body().Arguments()[0]) {
-			return products > 0
-		}
-	}
-	return false
+	return products > 0 && storedAlong(loop, op)
+}
+
+// storedAlong tells an operation whose result is stored in elements along the loop.
+func storedAlong(loop, op mlir.Operation) bool {
+	return slices.ContainsFunc(op.Result(0).Uses(), func(store mlir.Operation) bool {
+		return store.Name() == "memref.store" && slices.Contains(store.Operands()[2:], loop.Body().Arguments()[0])
+	})
 }
