@@ -90,7 +90,7 @@ func (s *State) checkKind(op int, k Kind) error {
 	if len(o.actions) == s.limit-1 && !(Action{Kind: k}).ends() {
 		return fmt.Errorf("%s would be action %d of at most %d; only V or NT can be the last", k, s.limit, s.limit)
 	}
-	if len(o.fetched) > 0 && k != Prefetch && !(Action{Kind: k}).ends() {
+	if len(o.arguments(Prefetch)) > 0 && k != Prefetch && !(Action{Kind: k}).ends() {
 		return fmt.Errorf("after PF only V, NT or another PF can follow, not %s", k)
 	}
 	switch k {

@@ -148,7 +148,7 @@ func reducesWholeRows(o *program.Op) bool {
 // stridesAlongRows tells a pooling that moves by more than one element along rows. It
 // goes one row of results at a time, which has a fixed place near by.
 func stridesAlongRows(o *program.Op) bool {
-	lanes := resultLoop(o, len(o.Init().Map.Coefficients)-1)
+	lanes := lanesLoop(o)
 	return !isContraction(o) && lanes >= 0 && strided(o, lanes) && windowed(o, lanes)
 }
 
@@ -162,7 +162,7 @@ func (r rule) pools() bool {
 // wholeRow is the tile of one row of the result.
 func (r rule) wholeRow() []int {
 	tile := ones(r.self())
-	if lanes := resultLoop(r.self(), len(r.self().Init().Map.Coefficients)-1); lanes >= 0 {
+	if lanes := lanesLoop(r.self()); lanes >= 0 {
 		tile[lanes] = r.self().Loops[lanes].Bound
 	}
 	return tile
@@ -182,7 +182,7 @@ func (r rule) rowRuns() []Action {
 // lanes is the length of the operation's loop along the result's rows, 0 if there is none.
 func (r rule) lanes() int {
 	o := r.self()
-	if l := resultLoop(o, len(o.Init().Map.Coefficients)-1); l >= 0 {
+	if l := lanesLoop(o); l >= 0 {
 		return r.state.Loops(r.op)[l].Bound
 	}
 	return 0
@@ -303,7 +303,7 @@ func (r rule) outerTile() []int {
 	anchor := r.anchor()
 	tile := r.tileOf(anchor)
 	// Lanes of the result that are none of the contraction's are a run of its rows.
-	if lanes := resultLoop(r.self(), len(r.self().Init().Map.Coefficients)-1); anchor.op != r.op && lanes >= 0 && tile[lanes] == 1 {
+	if lanes := lanesLoop(r.self()); anchor.op != r.op && lanes >= 0 && tile[lanes] == 1 {
 		tile[lanes] = run(r.self().Loops[lanes].Bound, r.machine.VectorLanes, r.machine.VectorLanes)
 	}
 	return tile
@@ -406,7 +406,7 @@ func (r rule) panelOrder() []int {
 // a reduction reads rows.
 func (r rule) scalarLoops() []Action {
 	o := r.self()
-	lanes := resultLoop(o, len(o.Init().Map.Coefficients)-1)
+	lanes := lanesLoop(o)
 	if lanes < 0 || reducesRows(o) || lanes == len(o.Loops)-1 || unrollsWindow(o, lanes) {
 		return r.parallelRows()
 	}
@@ -471,7 +471,7 @@ func (r rule) grain() []int {
 			room = max(1, room/loop.Bound)
 		}
 	}
-	lanes := resultLoop(o, len(o.Init().Map.Coefficients)-1)
+	lanes := lanesLoop(o)
 	for l, loop := range slices.Backward(o.Loops) {
 		switch {
 		case loop.Iterator == program.Reduction:

@@ -194,7 +194,7 @@ func cutLong(c operation) []Action {
 // lanes is the loop along the rows of a contraction's result if vectors can run along
 // it, -1 if not.
 func (c operation) lanes() int {
-	lanes := resultLoop(c.Op, len(c.Init().Map.Coefficients)-1)
+	lanes := lanesLoop(c.Op)
 	if !isContraction(c.Op) || lanes < 0 || strided(c.Op, lanes) {
 		return -1
 	}

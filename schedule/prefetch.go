@@ -44,10 +44,10 @@ func (s *State) checkPrefetch(op int, a Action) error {
 	if len(inputs[operand].Map.Coefficients) == 0 {
 		return fmt.Errorf("%s fetches a scalar", a)
 	}
-	if slices.Contains(s.ops[op].copied, operand) {
+	if slices.Contains(s.ops[op].arguments(Pack), operand) {
 		return fmt.Errorf("%s: operand %d is copied by P, and read from the copy", a, operand)
 	}
-	if slices.ContainsFunc(s.ops[op].fetched, func(other int) bool {
+	if slices.ContainsFunc(s.ops[op].arguments(Prefetch), func(other int) bool {
 		return parameter(s.program, inputs[other].Value) == parameter(s.program, inputs[operand].Value)
 	}) {
 		return fmt.Errorf("%s: once is enough", a)

@@ -33,7 +33,7 @@ func registerTile(o *program.Op, m Machine) []int {
 // contractionTile blocks a convolution or product.
 func contractionTile(o *program.Op, m Machine) []int {
 	tile := ones(o)
-	lanes := resultLoop(o, len(o.Init().Map.Coefficients)-1)
+	lanes := lanesLoop(o)
 	if lanes < 0 {
 		return tile
 	}
@@ -68,7 +68,7 @@ func contractionTile(o *program.Op, m Machine) []int {
 // gathersLanes reports whether the loop along the result's last dimension is not
 // along the last dimension of the operand it comes from, as in x·wᵀ.
 func gathersLanes(o *program.Op) bool {
-	lanes := resultLoop(o, len(o.Init().Map.Coefficients)-1)
+	lanes := lanesLoop(o)
 	for _, operand := range o.Operands[:2] {
 		rows := operand.Map.Coefficients
 		if lanes >= 0 && uses(operand.Map, lanes) && rows[len(rows)-1][lanes] == 0 {
@@ -122,7 +122,7 @@ func stepLoop(o *program.Op) int {
 func reductionTile(o *program.Op) []int {
 	tile := ones(o)
 	tile[contiguousReduction(o)] = o.Loops[contiguousReduction(o)].Bound
-	if l := resultLoop(o, len(o.Init().Map.Coefficients)-1); l >= 0 {
+	if l := lanesLoop(o); l >= 0 {
 		tile[l] = largestDivisor(o.Loops[l].Bound, reductionSteps)
 	}
 	return tile
@@ -142,7 +142,7 @@ func transposed(o *program.Op) int {
 
 // transposedOperand is the operand that has such a loop, -1 if none has.
 func transposedOperand(o *program.Op) int {
-	lanes := resultLoop(o, len(o.Init().Map.Coefficients)-1)
+	lanes := lanesLoop(o)
 	if isContraction(o) || lanes < 0 {
 		return -1
 	}
@@ -160,7 +160,7 @@ func transposedOperand(o *program.Op) int {
 // divide the loops; short loops are taken whole.
 func transposeTile(o *program.Op, room int) []int {
 	tile := ones(o)
-	for _, l := range []int{transposed(o), resultLoop(o, len(o.Init().Map.Coefficients)-1)} {
+	for _, l := range []int{transposed(o), lanesLoop(o)} {
 		for side := room; side >= shortestVector && tile[l] == 1; side /= 2 {
 			if o.Loops[l].Bound%side == 0 {
 				tile[l] = side
@@ -238,6 +238,9 @@ func resultLoop(o *program.Op, dimension int) int {
 	return -1
 }
 
+// lanesLoop is the loop along the result's rows, its last dimension; -1 if there is none.
+func lanesLoop(o *program.Op) int { return resultLoop(o, len(o.Init().Map.Coefficients)-1) }
+
 // columns is the width of a block of accumulators: two vectors, or one, or the
 // widest part of one that a register can be; what is shorter than that is one row.
 // (Three vectors, one and a half, or ten lanes are slow code.)
@@ -301,7 +304,7 @@ func anyRow(o *program.Op, holds func(row []int) bool) bool {
 // poor reports whether a tile's vectors are far from filling registers although the
 // loop along them is long enough: LLVM, which handles a rest, then does better.
 func poor(o *program.Op, tile []int) bool {
-	lanes := resultLoop(o, len(o.Init().Map.Coefficients)-1)
+	lanes := lanesLoop(o)
 	if across := transposed(o); across >= 0 && tile[across] < shortestVector {
 		return true
 	}

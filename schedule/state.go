@@ -34,13 +34,21 @@ type opState struct {
 	order     []int // original loop of each current loop
 	actions   []Action
 	packed    []int // operands copied since the last tiling
-	copied    []int // operands copied at all
-	fetched   []int // operands fetched ahead
-	unrolled  int   // the product of the factors of U, 0 for none
 	trips     int   // of the innermost loop that a T made last, 0 if there is none to unroll
 	fusedInto int   // consumer, -1 if none
 	parallel  bool  // inside an scf.forall
 	done      bool
+}
+
+// arguments lists the first numbers of the actions of a kind so far.
+func (o *opState) arguments(k Kind) []int {
+	var out []int
+	for _, a := range o.actions {
+		if a.Kind == k {
+			out = append(out, a.Args[0])
+		}
+	}
+	return out
 }
 
 // NewState is the empty schedule of p, which must not change while it is used.
@@ -108,8 +116,6 @@ func (s *State) Clone() *State {
 		o.order = slices.Clone(o.order)
 		o.actions = slices.Clone(o.actions)
 		o.packed = slices.Clone(o.packed)
-		o.copied = slices.Clone(o.copied)
-		o.fetched = slices.Clone(o.fetched)
 	}
 	return c
 }
@@ -140,11 +146,9 @@ func (s *State) apply(op int, a Action) {
 		s.tile(op, a.Sizes)
 		o.parallel, o.trips = true, 0
 	case Pack:
-		o.packed, o.copied = append(o.packed, a.Args[0]), append(o.copied, a.Args[0])
-	case Prefetch:
-		o.fetched = append(o.fetched, a.Args[0])
+		o.packed = append(o.packed, a.Args[0])
 	case Unroll:
-		o.trips, o.unrolled = 0, max(o.unrolled, 1)*a.Args[0]
+		o.trips = 0
 	case Vectorize, NoTransform:
 		o.done = true
 	}

@@ -71,10 +71,14 @@ func (s *State) checkVectorize(op int) error {
 	if n > MaxVectorOperations {
 		return fmt.Errorf("action V unrolls %s iterations into %d vectors, more than %d; tile first", join(s.ops[op].bounds, "×"), n, MaxVectorOperations)
 	}
-	if times := max(s.ops[op].unrolled, 1); n*times > MaxUnrolledOperations {
+	times := 1
+	for _, factor := range s.ops[op].arguments(Unroll) {
+		times *= factor
+	}
+	if n*times > MaxUnrolledOperations {
 		return fmt.Errorf("action V makes %d vectors of %s iterations, and U(%d) of it more than %d", n, join(s.ops[op].bounds, "×"), times, MaxUnrolledOperations)
 	}
-	if s.scattered(op) && iterations*max(s.ops[op].unrolled, 1) > MaxScatteredElements {
+	if s.scattered(op) && iterations*times > MaxScatteredElements {
 		return fmt.Errorf("action V finds no two of %s results side by side in memory, and takes %d at most one by one; tile others", join(s.ops[op].bounds, "×"), MaxScatteredElements)
 	}
 	if n := s.transposedElements(op); n > MaxTransposedElements {
@@ -118,7 +122,7 @@ func (s *State) scattered(op int) bool {
 	if isContraction(o) || s.reduces(op) {
 		return false
 	}
-	last := resultLoop(o, len(o.Init().Map.Coefficients)-1)
+	last := lanesLoop(o)
 	for l, bound := range s.ops[op].bounds {
 		if s.ops[op].order[l] == last {
 			return bound == 1 && o.Loops[last].Bound > 1
@@ -289,7 +293,7 @@ func isContraction(o *program.Op) bool {
 func (s *State) vectorOrder(op int) []int {
 	o := &s.program.Ops[op]
 	loops := s.ops[op].order
-	outerProducts := isContraction(o) && s.reduces(op) && !channelwise(o, resultLoop(o, len(o.Init().Map.Coefficients)-1))
+	outerProducts := isContraction(o) && s.reduces(op) && !channelwise(o, lanesLoop(o))
 	rank := make([]int, len(loops))
 	for l, original := range loops {
 		rank[l] = resultDimension(o, original)

@@ -106,15 +106,11 @@ func (j *job) contract(add mlir.Operation, first, second factor, sum mlir.Value)
 		affineMap(rank+1, append(slices.Clone(first.dimensions), rank)), affineMap(rank+1, append([]int{rank}, second.dimensions...)), affineMap(rank+1, all),
 	}
 	iterators := append(slices.Repeat([]string{"#vector.iterator_type<parallel>"}, rank), "#vector.iterator_type<reduction>")
-	var attributes []mlir.Named
-	for _, a := range [][2]string{
+	attributes, err := parsed(j.compiler.context, [][2]string{
 		{"indexing_maps", "[" + strings.Join(maps, ", ") + "]"}, {"iterator_types", "[" + strings.Join(iterators, ", ") + "]"}, {"kind", "#vector.kind<add>"},
-	} {
-		value, err := j.compiler.context.ParseAttribute(a[1])
-		if err != nil {
-			return err
-		}
-		attributes = append(attributes, mlir.Named{Name: a[0], Value: value})
+	})
+	if err != nil {
+		return err
 	}
 	contraction, err := j.compiler.context.Create("vector.contract", []mlir.Value{lhs, rhs, sum}, []mlir.Type{sum.Type()}, attributes, 0)
 	if err != nil {

@@ -21,6 +21,9 @@ func (j *job) prefetchNext() error {
 	}
 	parameters := run.Body().Arguments()
 	for _, loop := range run.Nested() {
+		if loop.Name() != "scf.for" {
+			continue
+		}
 		for i, parameter := range parameters {
 			mark := fmt.Sprint(schedule.AttributePrefetch, i)
 			if _, marked := loop.Attribute(mark); !marked {
@@ -198,34 +201,18 @@ func readExtents(read mlir.Operation, dimensions int) ([]int, error) {
 // its indices.
 func (a *ahead) line(place []mlir.Value, at []int) error {
 	operands := slices.Clone(place)
-	for d, offset := range at {
-		if offset == 0 {
+	for d, by := range at {
+		if by == 0 {
 			continue
 		}
-		index := place[1+d]
-		value, err := a.context.ParseAttribute(fmt.Sprintf("%d : index", offset))
-		if err != nil {
+		var err error
+		if operands[1+d], err = offset(a.context, a.before, place[1+d], by); err != nil {
 			return err
 		}
-		constant, err := a.context.Create("arith.constant", nil, []mlir.Type{index.Type()}, []mlir.Named{{Name: "value", Value: value}}, 0)
-		if err != nil {
-			return err
-		}
-		sum, err := a.context.Create("arith.addi", []mlir.Value{index, constant.Result(0)}, []mlir.Type{index.Type()}, nil, 0)
-		if err != nil {
-			return err
-		}
-		a.put(constant)
-		a.put(sum)
-		operands[1+d] = sum.Result(0)
 	}
-	var how []mlir.Named
-	for _, attribute := range [][2]string{{"isWrite", "false"}, {"localityHint", "2 : i32"}, {"isDataCache", "true"}} {
-		value, err := a.context.ParseAttribute(attribute[1])
-		if err != nil {
-			return err
-		}
-		how = append(how, mlir.Named{Name: attribute[0], Value: value})
+	how, err := parsed(a.context, [][2]string{{"isWrite", "false"}, {"localityHint", "2 : i32"}, {"isDataCache", "true"}})
+	if err != nil {
+		return err
 	}
 	fetch, err := a.context.Create("memref.prefetch", operands, nil, how, 0)
 	if err != nil {

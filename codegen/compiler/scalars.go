@@ -49,26 +49,48 @@ func (j *job) loadScalar(load, extract mlir.Operation) error {
 	at, _ := position.Integers64()
 	operands := load.Operands() // the buffer and its indices
 	last := len(operands) - 1
-	value, err := c.ParseAttribute(fmt.Sprintf("%d : index", at[len(at)-1]))
+	index, err := offset(c, load, operands[last], at[len(at)-1])
 	if err != nil {
 		return err
 	}
-	offset, err := c.Create("arith.constant", nil, []mlir.Type{operands[last].Type()}, []mlir.Named{{Name: "value", Value: value}}, 0)
+	scalar, err := c.Create("memref.load", append(operands[:last:last], index), []mlir.Type{extract.Result(0).Type()}, nil, 0)
 	if err != nil {
 		return err
 	}
-	index, err := c.Create("arith.addi", []mlir.Value{operands[last], offset.Result(0)}, []mlir.Type{operands[last].Type()}, nil, 0)
-	if err != nil {
-		return err
-	}
-	scalar, err := c.Create("memref.load", append(operands[:last:last], index.Result(0)), []mlir.Type{extract.Result(0).Type()}, nil, 0)
-	if err != nil {
-		return err
-	}
-	for _, op := range []mlir.Operation{offset, index, scalar} {
-		load.Block().InsertBefore(load, op)
-	}
+	load.Block().InsertBefore(load, scalar)
 	extract.Result(0).ReplaceAllUses(scalar.Result(0))
 	extract.Erase()
 	return nil
+}
+
+// offset computes, before an operation, an index that lies so many further on.
+func offset(c *mlir.Context, before mlir.Operation, index mlir.Value, by int) (mlir.Value, error) {
+	attributes, err := parsed(c, [][2]string{{"value", fmt.Sprintf("%d : index", by)}})
+	if err != nil {
+		return mlir.Value{}, err
+	}
+	constant, err := c.Create("arith.constant", nil, []mlir.Type{index.Type()}, attributes, 0)
+	if err != nil {
+		return mlir.Value{}, err
+	}
+	sum, err := c.Create("arith.addi", []mlir.Value{index, constant.Result(0)}, []mlir.Type{index.Type()}, nil, 0)
+	if err != nil {
+		return mlir.Value{}, err
+	}
+	before.Block().InsertBefore(before, constant)
+	before.Block().InsertBefore(before, sum)
+	return sum.Result(0), nil
+}
+
+// parsed reads attributes from pairs of a name and a text in MLIR's syntax.
+func parsed(c *mlir.Context, pairs [][2]string) ([]mlir.Named, error) {
+	var out []mlir.Named
+	for _, p := range pairs {
+		value, err := c.ParseAttribute(p[1])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, mlir.Named{Name: p[0], Value: value})
+	}
+	return out, nil
 }
