@@ -22,7 +22,7 @@ import (
 type Agent struct {
 	Run        *results.Run
 	Checkpoint string // folder it was loaded from
-	policy     policy.Policy
+	policy     *policy.Policy
 	machine    schedule.Machine
 }
 
@@ -55,8 +55,7 @@ type Choice struct {
 // by the best measured of the greedy schedule and of trials-1 drawn ones.
 func (a *Agent) Choose(ctx context.Context, lab env.Lab, p *program.Program, trials int, seed uint64) (Choice, error) {
 	if trials <= 1 {
-		s, err := search.Greedy(a.policy, p, a.machine)
-		return Choice{Schedule: s, By: "greedy"}, err
+		return Choice{Schedule: search.Greedy(a.policy, p, a.machine), By: "greedy"}, nil
 	}
 	evaluator := env.NewLive(lab, measure.Plan{Seed: seed}, a.machine)
 	found, err := search.Best(ctx, a.policy, p, a.machine, evaluator, trials, rand.New(rand.NewPCG(seed, 0)))

@@ -8,197 +8,189 @@ import (
 	"nestling/schedule"
 )
 
-// Episode is one program being scheduled, operation by operation from the last
-// to the first, each with at most schedule.MaxActions actions.
+// Episode is one program being scheduled: first its operations are rewritten, from the
+// first to the last and then those that rewrites made; then the loops of each operation
+// are arranged, from the last to the first.
 //
-// Three things keep every draw under the mask legal, whatever is drawn:
-//   - Sizes of different loops are drawn independently, so all of them may come
-//     out 0. That draw, like the permutation that moves nothing, changes nothing
-//     and is left out of the schedule, but counts as one of the operation's
-//     actions, so an episode always ends.
-//   - A permutation is chosen one loop at a time; the last loop is not asked for.
-//   - An operation whose actions are used up is ended as it stands, with NT.
+// An action is found by questions: which action, then each of its numbers. Only what is
+// legal can be answered, and every answer leads on to a legal action:
+//   - A question with one answer is not asked.
+//   - The last loop of a tiling must be tiled if none was before, and the last loops of
+//     a permutation must move if none did.
+//   - An operation has at most schedule.MaxActions loop actions and
+//     schedule.MaxRewrites rewrites; V or NT can always be the last.
+//
+// What is computed ahead of time costs nothing at run time: it gets its default schedule.
 type Episode struct {
-	program *program.Program
-	machine schedule.Machine
-	state   *schedule.State
-	order   []int
-	at      int      // index into order of the current operation
-	taken   []Action // on the current operation, those without effect included
-	picked  []int    // loops chosen so far of the permutation under way
-	picking bool
+	space *Space
+	stage *stage
+	state *schedule.State // loop actions on the program of the stage
+
+	waiting []string // operations whose rewrites are to come
+	current string   // the operation being rewritten
+	made    []schedule.Action
+	entries schedule.Schedule // of rewrites
+
+	order []int // of operations, for loop actions
+	at    int   // index into order
+
+	past []pastAction
+	open action
 }
 
-// New starts an episode. The program must have at least one operation.
-func New(p *program.Program, m schedule.Machine) *Episode {
-	s := schedule.NewState(p)
-	return &Episode{program: p, machine: m, state: s, order: s.Order()}
+// pastAction is an action taken. Going on to the next operation is none.
+type pastAction struct {
+	op     string
+	action schedule.Action
+}
+
+// NewEpisode starts an episode.
+func (s *Space) NewEpisode() *Episode {
+	e := &Episode{space: s, stage: s.stages[""], waiting: names(s.program)}
+	e.state = schedule.NewState(e.stage.program)
+	e.nextRewritten()
+	e.settle()
+	return e
 }
 
 // Done tells whether every operation has been scheduled.
-func (e *Episode) Done() bool { return e.at == len(e.order) }
+func (e *Episode) Done() bool { return !e.rewriting() && e.at == len(e.order) }
 
 // Schedule is what has been chosen so far.
-func (e *Episode) Schedule() schedule.Schedule { return e.state.Schedule() }
+func (e *Episode) Schedule() schedule.Schedule {
+	return schedule.Join(e.entries, e.state.Schedule())
+}
 
 // Program is what is being scheduled.
-func (e *Episode) Program() *program.Program { return e.program }
+func (e *Episode) Program() *program.Program { return e.space.program }
 
-// Step takes one action and reports whether the episode is over. An action
-// outside the mask is an error and changes nothing.
-func (e *Episode) Step(a Action) (done bool, err error) {
+func (e *Episode) rewriting() bool { return e.current != "" }
+
+// op is the current operation, an index into the stage's program.
+func (e *Episode) op() int {
+	if e.rewriting() {
+		op, _ := e.stage.program.OpIndex(e.current)
+		return op
+	}
+	return e.order[e.at]
+}
+
+func (e *Episode) self() *program.Op { return &e.stage.program.Ops[e.op()] }
+
+// nextRewritten goes on to the next operation that has something to rewrite, or else to
+// the loops.
+func (e *Episode) nextRewritten() {
+	e.made = nil
+	for len(e.waiting) > 0 {
+		e.current, e.waiting = e.waiting[0], e.waiting[1:]
+		if len(e.space.rewrites(e.stage, e.current, nil)) > 0 {
+			return
+		}
+	}
+	e.current = ""
+	e.order = e.state.Order()
+	e.skipPrepared()
+}
+
+// skipPrepared gives operations that are computed ahead of time their default schedule.
+func (e *Episode) skipPrepared() {
+	p := e.stage.program
+	for e.at < len(e.order) && p.Values[p.Ops[e.order[e.at]].Result].Weight {
+		e.state.ApplyDefault(e.order[e.at], e.space.machine)
+		e.at++
+	}
+}
+
+// Answer answers the open question by an index into its options, and reports whether
+// that made an action complete. Another index is an error and changes nothing.
+func (e *Episode) Answer(index int) (acted bool, err error) {
 	if e.Done() {
-		return true, fmt.Errorf("program %s: the episode is over; start a new one", e.program.Name)
+		return false, fmt.Errorf("program %s: the episode is over; start a new one", e.space.program.Name)
 	}
-	mask := e.mask()
-	if err := mask.check(a); err != nil {
-		return false, fmt.Errorf("%s: %w", e.op().Name, err)
+	if index < 0 || index >= len(e.open.options) {
+		return false, fmt.Errorf("program %s: answer %d; the question has %d options, counted from 0", e.space.program.Name, index, len(e.open.options))
 	}
+	if acted, err = e.answer(index); err != nil {
+		return false, err
+	}
+	return e.settle() || acted, nil
+}
+
+// settle asks the next question, and answers those that have one answer.
+func (e *Episode) settle() (acted bool) {
+	for !e.Done() {
+		e.open.options = e.options()
+		if len(e.open.options) != 1 {
+			return acted
+		}
+		done, err := e.answer(0)
+		if err != nil {
+			panic(fmt.Sprintf("env: the only legal answer is not: %v", err))
+		}
+		acted = acted || done
+	}
+	return acted
+}
+
+func (e *Episode) answer(index int) (acted bool, err error) {
+	a, complete := e.open.with(e.open.options[index])
+	if !complete {
+		e.open = a
+		return false, nil
+	}
+	if err := e.act(a); err != nil {
+		return false, fmt.Errorf("program %s: %w", e.space.program.Name, err)
+	}
+	e.open = action{}
+	return true, nil
+}
+
+// act takes a complete action.
+func (e *Episode) act(a action) error {
 	switch {
-	case e.picking:
-		err = e.pick(a.Pointer)
-	case schedule.Kinds[a.Kind] == schedule.Interchange:
-		e.picking = true
-		e.taken = append(e.taken, a)
-	default:
-		e.taken = append(e.taken, a)
-		err = e.apply(e.decode(a))
-	}
-	if err == nil {
-		err = e.advance()
-	}
-	return e.Done(), err
-}
-
-func (e *Episode) op() *program.Op { return &e.program.Ops[e.order[e.at]] }
-
-// pick adds a loop to the permutation under way and applies it once the rest
-// follows.
-func (e *Episode) pick(loop int) error {
-	e.picked = append(e.picked, loop)
-	n := len(e.op().Loops)
-	if len(e.picked) < n-1 {
+	case a.kind == goOn:
+		e.nextRewritten()
 		return nil
+	case e.rewriting():
+		return e.rewrite(a.action())
 	}
-	order := slices.Clone(e.picked)
-	for l := range n {
-		if !slices.Contains(order, l) {
-			order = append(order, l)
-		}
+	op := e.op()
+	if err := e.state.Apply(op, a.action()); err != nil {
+		return err
 	}
-	e.picking, e.picked = false, nil
-	return e.apply(schedule.Action{Kind: schedule.Interchange, Order: order})
-}
-
-func (e *Episode) decode(a Action) schedule.Action {
-	out := schedule.Action{Kind: schedule.Kinds[a.Kind]}
-	if TileHead(a.Kind) >= 0 {
-		for l := range e.op().Loops {
-			out.Sizes = append(out.Sizes, TileSizes[a.Tile[l]])
-		}
+	e.past = append(e.past, pastAction{e.self().Name, a.action()})
+	if e.state.Done(op) {
+		e.at++
+		e.skipPrepared()
 	}
-	return out
-}
-
-func (e *Episode) apply(a schedule.Action) error {
-	if withoutEffect(a) {
-		return nil
-	}
-	return e.state.Apply(e.order[e.at], a)
-}
-
-func withoutEffect(a schedule.Action) bool {
-	switch a.Kind {
-	case schedule.Interchange:
-		return slices.IsSorted(a.Order)
-	case schedule.Tile, schedule.TileParallel, schedule.TileFuse:
-		return !slices.ContainsFunc(a.Sizes, func(n int) bool { return n > 0 })
-	}
-	return false
-}
-
-// advance moves to the next operation when the current one is finished or has
-// used up its actions.
-func (e *Episode) advance() error {
-	op := e.order[e.at]
-	if !e.state.Done(op) {
-		if e.picking || len(e.taken) < schedule.MaxActions {
-			return nil
-		}
-		if err := e.state.Apply(op, schedule.Action{Kind: schedule.NoTransform}); err != nil {
-			return err
-		}
-	}
-	e.at++
-	e.taken = nil
 	return nil
 }
 
-// mask computes what is legal now.
-func (e *Episode) mask() Mask {
-	var m Mask
-	op := e.order[e.at]
-	loops := e.state.Loops(op)
-	for k := range m.Tile {
-		for l := range m.Tile[k] {
-			m.Tile[k][l][0] = true
+func (e *Episode) rewrite(a schedule.Action) error {
+	made := append(slices.Clone(e.made), a)
+	entries := append(slices.Clone(e.before()), schedule.OpSchedule{Op: e.current, Actions: made})
+	next, err := e.space.after(e.stage, entries, e.current, a)
+	if err != nil {
+		return err
+	}
+	for _, name := range names(next.program) {
+		if _, err := e.stage.program.OpIndex(name); err != nil {
+			e.waiting = append(e.waiting, name)
 		}
 	}
-	if e.picking {
-		m.Interchanging = true
-		for l := range loops {
-			m.Pointer[l] = !slices.Contains(e.picked, l)
-		}
-		return m
-	}
-	if len(loops) > MaxLoops {
-		m.Kind[slices.Index(schedule.Kinds, schedule.NoTransform)] = true
-		return m
-	}
-	for k, kind := range schedule.Kinds {
-		m.Kind[k] = e.state.Legal(op, kind) && (kind != schedule.Interchange || len(loops) > 1)
-		head := TileHead(k)
-		if head >= 0 && m.Kind[k] {
-			m.Kind[k] = e.maskTiles(&m.Tile[head], kind)
-		}
-	}
-	return m
-}
-
-// maskTiles allows the sizes of one kind and reports whether any loop has one
-// besides 0.
-func (e *Episode) maskTiles(tiles *[MaxLoops][tileSizes]bool, kind schedule.Kind) bool {
-	some := false
-	op := e.order[e.at]
-	for l := range e.program.Ops[op].Loops {
-		for _, size := range e.state.TileSizes(op, l, kind) {
-			if i := slices.Index(TileSizes[:], size); i > 0 {
-				tiles[l][i] = true
-				some = true
-			}
-		}
-	}
-	return some
-}
-
-func (m *Mask) check(a Action) error {
-	if m.Interchanging {
-		if a.Pointer < 0 || a.Pointer >= MaxLoops || !m.Pointer[a.Pointer] {
-			return fmt.Errorf("pointer %d: no such loop, or already placed", a.Pointer)
-		}
-		return nil
-	}
-	if a.Kind < 0 || a.Kind >= len(m.Kind) || !m.Kind[a.Kind] {
-		return fmt.Errorf("kind %d is masked; the mask allows %v", a.Kind, m.Kind)
-	}
-	head := TileHead(a.Kind)
-	if head < 0 {
-		return nil
-	}
-	for l, i := range a.Tile {
-		if i < 0 || i >= tileSizes || !m.Tile[head][l][i] {
-			return fmt.Errorf("%s: size index %d of loop %d is masked", schedule.Kinds[a.Kind], i, l)
-		}
+	e.past = append(e.past, pastAction{e.current, a})
+	e.made, e.entries, e.stage = made, entries, next
+	e.state = schedule.NewState(next.program)
+	if len(e.space.rewrites(next, e.current, made)) == 0 {
+		e.nextRewritten()
 	}
 	return nil
+}
+
+// before are the rewrites of the operations before the current one.
+func (e *Episode) before() schedule.Schedule {
+	if len(e.made) > 0 {
+		return e.entries[:len(e.entries)-1]
+	}
+	return e.entries
 }

@@ -8,127 +8,206 @@ import (
 	"nestling/schedule"
 )
 
-// Observe is what the agent sees now. It must not be called on an episode that
-// is over.
-func (e *Episode) Observe() Observation {
-	op := e.order[e.at]
-	var tokens [][]float32
-	producers := e.program.Ops[op].Producers
-	for _, producer := range producers[max(0, len(producers)-MaxTokens+1):] {
-		tokens = append(tokens, e.token(producer))
+// Observe is what the agent sees now. It must not be called on an episode that is over.
+func (e *Episode) Observe() *Observation {
+	o := &Observation{}
+	op := e.op()
+	for _, other := range nearest(e.self().Consumers, (MaxOps-1)/2) {
+		o.Ops = append(o.Ops, e.view(other, op))
 	}
-	return Observation{
-		Tokens:  append(tokens, e.token(op)),
-		History: e.history(),
-		Mask:    e.mask(),
+	producers := nearest(e.self().Producers, MaxOps-1-len(o.Ops))
+	for _, other := range producers {
+		o.Ops = append(o.Ops, e.view(other, op))
 	}
+	o.Ops = append(o.Ops, e.view(op, op))
+	for _, p := range e.past[max(0, len(e.past)-MaxPast):] {
+		o.Past = append(o.Past, e.pastFeatures(p))
+	}
+	return o
 }
 
-// writer fills a fixed-length vector from left to right.
+// nearest keeps the last of some operations: those next to the current one.
+func nearest(ops []int, n int) []int { return ops[max(0, len(ops)-n):] }
+
+// writer fills a vector from left to right.
 type writer struct{ rest []float32 }
+
+func newWriter(n int) (*writer, []float32) {
+	out := make([]float32, n)
+	return &writer{out}, out
+}
 
 func (w *writer) put(values ...float32) {
 	copy(w.rest, values)
 	w.rest = w.rest[len(values):]
 }
 
-// take hands out the next n features to be filled in any order.
-func (w *writer) take(n int) []float32 {
-	out := w.rest[:n]
+// oneHot marks one of n places, none of them where i is not below n.
+func (w *writer) oneHot(i, n int) {
+	if i >= 0 && i < n {
+		w.rest[i] = 1
+	}
 	w.rest = w.rest[n:]
-	return out
 }
 
-// token describes an operation as it stands, loops in their current order.
-func (e *Episode) token(op int) []float32 {
-	out := make([]float32, FeatureSize)
-	w := writer{out}
-	o := &e.program.Ops[op]
+// view describes an operation, seen from the current one.
+func (e *Episode) view(op, from int) OpView {
+	o := &e.stage.program.Ops[op]
+	v := OpView{Features: e.opFeatures(op, from)}
 	loops := e.state.Loops(op)
-	w.take(families)[slices.Index(program.Families, o.Family)] = 1
-	a := o.Arith
-	for _, n := range [arithmetic]int{a.Add, a.Sub, a.Mul, a.Div, a.Exp, a.Max, a.Other} {
-		w.put(log2(float64(n)+1, 4))
-	}
-	e.globals(&w, op, loops)
 	order := e.loopOrder(op)
-	for i := range min(len(loops), MaxLoops) {
-		e.loop(w.rest[i*loopFeatures:], loops[i], o.Loops[order[i]].Bound)
+	first := max(0, len(loops)-MaxLoops)
+	for l := first; l < len(loops); l++ {
+		v.Loops = append(v.Loops, e.loopFeatures(op, loops, order, l))
 	}
-	w.take(MaxLoops * loopFeatures)
-	for i := range min(len(o.Operands), maxOperands) {
+	for i := range min(len(o.Operands), MaxOperands) {
 		operand := o.Operands[i]
-		if i == maxOperands-1 {
+		if i == MaxOperands-1 {
 			operand = o.Init()
 		}
-		e.operand(&w, operand, order)
+		v.Operands = append(v.Operands, e.operandView(op, operand, order[first:]))
 	}
-	return out
+	return v
 }
 
-func (e *Episode) globals(w *writer, op int, loops []schedule.LoopState) {
-	o := &e.program.Ops[op]
+func (e *Episode) opFeatures(op, from int) []float32 {
+	p := e.stage.program
+	o := &p.Ops[op]
+	w, out := newWriter(OpSize)
+	w.oneHot(slices.Index(program.Families, o.Family), families)
+	a := o.Arith
+	for _, n := range [7]int{a.Add, a.Sub, a.Mul, a.Div, a.Exp, a.Max, a.Other} {
+		w.put(log2(float64(n)+1, 4))
+	}
 	inner := 1.0
+	loops := e.state.Loops(op)
 	for _, l := range loops {
 		inner *= float64(l.Bound)
 	}
+	m := e.space.machine
 	w.put(
-		log2(o.Iterations(), 30),
-		log2(o.Flops()+1, 30),
-		log2(inner, 30),
-		log2(float64(e.machine.Threads), 8),
-		log2(float64(e.machine.VectorLanes), 8),
-		flag(op == e.order[e.at]),
-		flag(e.state.FusedInto(op) >= 0),
-		flag(len(e.program.FusibleProducers(op)) > 0),
+		log2(o.Iterations(), 30), log2(o.Flops()+1, 30), log2(inner, 30),
+		log2(float64(m.Threads), 8), log2(float64(max(1, m.VectorLanes)), 8),
+		log2(float64(m.L1()), 30), log2(float64(m.L2()), 30), log2(float64(m.L3()), 30),
+		flag(op == from), flag(slices.Contains(o.Consumers, from)), flag(slices.Contains(o.Producers, from)),
+		flag(p.Values[o.Result].Weight), flag(o.Code != ""), flag(o.Inside > 0),
+		flag(schedule.Contracts(o)), flag(e.state.FusedInto(op) >= 0),
+		flag(len(p.FusibleProducers(op)) > 0), flag(e.rewriting()),
+		float32(len(e.state.Actions(op)))/schedule.MaxActions,
 	)
+	return out
 }
 
-func (e *Episode) loop(out []float32, l schedule.LoopState, bound int) {
-	lanes := max(1, e.machine.VectorLanes)
-	copy(out, []float32{
-		1,
-		log2(float64(bound), 10),
-		log2(float64(l.Bound), 10),
-		log2(float64(bound)/float64(l.Bound), 10),
-		flag(l.Bound < bound),
-		flag(l.Bound%lanes == 0),
-		flag(l.Iterator == program.Parallel),
-		flag(l.Iterator == program.Reduction),
-		flag(l.Parallel),
-	})
+// loopFeatures describes a current loop.
+func (e *Episode) loopFeatures(op int, loops []schedule.LoopState, order []int, l int) []float32 {
+	o := &e.stage.program.Ops[op]
+	w, out := newWriter(LoopSize)
+	lanes := max(1, e.space.machine.VectorLanes)
+	loop, whole := loops[l], o.Loops[order[l]].Bound
+	traits := schedule.Traits(o)[order[l]]
+	readers := 0
+	for _, operand := range o.Operands {
+		if moves(operand.Map, order[l]) {
+			readers++
+		}
+	}
+	w.put(
+		1, log2(float64(whole), 10), log2(float64(loop.Bound), 10), log2(float64(whole)/float64(loop.Bound), 10),
+		flag(loop.Bound < whole), flag(loop.Bound == 1), flag(loop.Bound%lanes == 0), flag(loop.Bound < lanes),
+		flag(loop.Iterator == program.Parallel), flag(loop.Iterator == program.Reduction), flag(loop.Parallel),
+		flag(traits.Lanes), flag(traits.Windowed), flag(traits.Strided), flag(traits.Steps),
+		float32(len(loops)-1-l)/MaxLoops, flag(l == len(loops)-1),
+		float32(readers)/MaxOperands, flag(moves(o.Init().Map, order[l])),
+	)
+	return out
 }
 
-// operand writes size, how far one step of each loop moves in memory, and the
-// access matrix.
-func (e *Episode) operand(w *writer, o program.Operand, order []int) {
-	value := &e.program.Values[o.Value]
+// moves reports whether a loop moves an operand.
+func moves(m program.AccessMap, loop int) bool {
+	return slices.ContainsFunc(m.Coefficients, func(row []int) bool { return row[loop] != 0 })
+}
+
+func (e *Episode) operandView(op int, operand program.Operand, order []int) OperandView {
+	v := OperandView{Features: e.operandFeatures(op, operand)}
+	strides := e.strides(operand)
+	shape := e.stage.program.Values[operand.Value].Shape
+	for _, l := range order {
+		total := 0
+		grid := make([][]float32, min(len(operand.Map.Coefficients), MaxDimensions))
+		for d, row := range operand.Map.Coefficients {
+			total += row[l] * strides[d]
+			if d < len(grid) {
+				c := float64(row[l])
+				grid[d] = []float32{1, float32(math.Copysign(math.Log2(1+math.Abs(c)), c)), log2(1+math.Abs(c)*float64(4*strides[d]), 20), log2(float64(max(1, shape[d])), 10)}
+			}
+		}
+		v.Grid = append(v.Grid, grid)
+		v.Access = append(v.Access, []float32{flag(total == 0), flag(total == 1), log2(1+4*math.Abs(float64(total)), 20)})
+	}
+	return v
+}
+
+// strides are the elements from one index of a dimension to the next.
+func (e *Episode) strides(operand program.Operand) []int {
+	shape := e.stage.program.Values[operand.Value].Shape
+	strides := make([]int, len(operand.Map.Coefficients))
+	step := 1
+	for d := len(strides) - 1; d >= 0; d-- {
+		strides[d] = step
+		step *= max(1, shape[d])
+	}
+	return strides
+}
+
+func (e *Episode) operandFeatures(op int, operand program.Operand) []float32 {
+	p := e.stage.program
+	value := &p.Values[operand.Value]
+	w, out := newWriter(OperandSize)
 	bytes := 4.0 // in floating point: programs that could never run must not overflow
 	for _, n := range value.Shape {
 		bytes *= float64(n)
 	}
-	w.put(flag(o.Init), log2(bytes, 30))
-	strides := w.take(MaxLoops)
-	matrix := w.take(maxDimensions * MaxLoops)
-	step := 4.0
-	for d := len(o.Map.Coefficients) - 1; d >= 0; d-- {
-		row := o.Map.Coefficients[d]
-		for i, l := range order[:min(len(order), MaxLoops)] {
-			strides[i] += float32(float64(row[l]) * step)
-			if d < maxDimensions {
-				matrix[d*MaxLoops+i] = float32(math.Copysign(math.Log2(1+math.Abs(float64(row[l]))), float64(row[l])))
+	tile := float64(e.footprint(operand, e.tile(op)))
+	w.put(
+		1, flag(operand.Init), flag(value.Weight), log2(bytes, 30), log2(tile, 30),
+		ratio(bytes, e.space.machine.L2()), ratio(tile, e.space.machine.L1()),
+		flag(value.Kind == program.ValueResult && p.Uses(operand.Value) == 1),
+	)
+	return out
+}
+
+// ratio weighs bytes against a cache: 1 fills it, 2 is twice as much or more.
+func ratio(bytes float64, cache int) float32 { return float32(min(2, bytes/float64(cache))) }
+
+// tile is how much of each original loop the current tile is.
+func (e *Episode) tile(op int) []int {
+	order := e.loopOrder(op)
+	tile := make([]int, len(order))
+	for l, loop := range e.state.Loops(op) {
+		tile[order[l]] = loop.Bound
+	}
+	return tile
+}
+
+// footprint is how many bytes of an operand a tile touches.
+func (e *Episode) footprint(operand program.Operand, tile []int) int {
+	elements := 1
+	for d, row := range operand.Map.Coefficients {
+		extent := 1
+		for l, c := range row {
+			if c < 0 {
+				c = -c
 			}
+			extent += c * (tile[l] - 1)
 		}
-		step *= float64(value.Shape[d])
+		elements *= min(extent, max(1, e.stage.program.Values[operand.Value].Shape[d]))
 	}
-	for i, s := range strides {
-		strides[i] = log2(1+math.Abs(float64(s)), 20)
-	}
+	return 4 * elements
 }
 
 // loopOrder gives, for each current loop, which loop of the operation it was.
 func (e *Episode) loopOrder(op int) []int {
-	order := make([]int, len(e.program.Ops[op].Loops))
+	order := make([]int, len(e.stage.program.Ops[op].Loops))
 	for i := range order {
 		order[i] = i
 	}
@@ -145,29 +224,25 @@ func (e *Episode) loopOrder(op int) []int {
 	return order
 }
 
-// history is the actions taken on the current operation, one-hot, and the
-// permutation: the one under way, or else the one in force.
-func (e *Episode) history() []float32 {
-	out := make([]float32, HistorySize)
-	w := writer{out}
-	loops := min(len(e.op().Loops), MaxLoops)
-	for _, a := range e.taken {
-		w.take(kinds)[a.Kind] = 1
-		tiles := w.take(MaxLoops * tileSizes)
-		if TileHead(a.Kind) < 0 {
-			continue
+// pastFeatures describes an action taken.
+func (e *Episode) pastFeatures(p pastAction) []float32 {
+	w, out := newWriter(PastSize)
+	w.oneHot(kindIndex[p.action.Kind], actions)
+	self := e.self()
+	other, err := e.stage.program.OpIndex(p.op)
+	w.put(flag(p.op == self.Name), flag(err == nil && slices.Contains(self.Consumers, other)), flag(err == nil && slices.Contains(self.Producers, other)))
+	perLoop := func(values []int, feature func(n int) float32) {
+		values = values[max(0, len(values)-MaxLoops):]
+		for _, n := range values {
+			w.put(feature(n))
 		}
-		for l := range loops {
-			tiles[l*tileSizes+a.Tile[l]] = 1
-		}
+		w.rest = w.rest[MaxLoops-len(values):]
 	}
-	permutation := out[maxActions*(kinds+MaxLoops*tileSizes):]
-	picked := e.picked
-	if !e.picking {
-		picked = e.loopOrder(e.order[e.at])[:loops]
-	}
-	for i, l := range picked {
-		permutation[i*MaxLoops+l] = 1
+	perLoop(p.action.Sizes, func(n int) float32 { return log2(float64(n)+1, 8) })
+	perLoop(p.action.Sizes, func(n int) float32 { return flag(n > 0) })
+	perLoop(p.action.Order, func(n int) float32 { return float32(n+1) / MaxLoops })
+	for i := range min(numbers, len(p.action.Args)) {
+		w.rest[i] = log2(float64(p.action.Args[i])+1, 8)
 	}
 	return out
 }

@@ -3,80 +3,98 @@
 // network that looks at it.
 package env
 
-// MaxLoops is the largest number of loops of an operation that the agent can
-// schedule. An operation with more is offered NT alone.
-const MaxLoops = 12
+import "nestling/schedule"
 
-// MaxTokens is the largest number of tokens of an observation: producers that
-// do not fit are left out, the nearest to the operation are kept.
-const MaxTokens = 4
-
-// Limits of the features. Operands and dimensions beyond them are left out.
+// Limits of what is seen. Loops, operands and dimensions beyond them are left out.
 const (
-	maxOperands   = 4 // inputs, then the init
-	maxDimensions = 6 // dimensions of an operand
-	families      = 8
-	arithmetic    = 7
-	kinds         = 6
-	maxActions    = 5
-
-	loopFeatures    = 9
-	operandFeatures = 2
-	globalFeatures  = 8
+	MaxLoops      = 10 // the innermost are kept
+	MaxOperands   = 4  // inputs, then the init
+	MaxDimensions = 6  // of an operand
+	MaxOps        = 6  // consumers, producers and the operation itself
+	MaxPast       = 24 // the latest actions of an episode
 )
 
-// TileSizes are the sizes the agent chooses from; 0 leaves the loop as it is.
-var TileSizes = [...]int{0, 1, 2, 4, 7, 8, 14, 16, 28, 32, 56, 64, 128}
+// Sizes of the vectors that an observation is made of. What they hold is in features.go.
+const (
+	families = 8
+	numbers  = 4 // of an action that is neither a tiling nor an interchange
 
-const tileSizes = len(TileSizes)
+	OpSize      = families + 7 + 19
+	LoopSize    = 19
+	OperandSize = 8
+	AccessSize  = 3                                        // how a loop moves an operand
+	CellSize    = 4                                        // how a loop moves along a dimension of an operand
+	PastSize    = 17 + 3 + 2*MaxLoops + MaxLoops + numbers // an action taken
+)
 
-// FeatureSize is the length of a token.
-const FeatureSize = families + arithmetic + globalFeatures +
-	MaxLoops*loopFeatures +
-	maxOperands*(operandFeatures+MaxLoops+maxDimensions*MaxLoops)
-
-// HistorySize is the length of the history: per action on the current
-// operation its kind and tile sizes, one-hot, and the permutation so far.
-const HistorySize = maxActions*(kinds+MaxLoops*tileSizes) + MaxLoops*MaxLoops
-
-// Mask says which choices are legal. In every state at least one is: when
-// Interchanging some Pointer, otherwise some Kind; and for a kind that tiles,
-// every loop has at least size 0.
-type Mask struct {
-	// Kind is by index into schedule.Kinds.
-	Kind [kinds]bool
-	// Tile is [T, TP, TF][loop][index into TileSizes]; loops that do not exist
-	// have 0 alone.
-	Tile [3][MaxLoops][tileSizes]bool
-	// Pointer holds the loops that may come next in the permutation.
-	Pointer [MaxLoops]bool
-	// Interchanging: a permutation is being chosen, and only Pointer counts.
-	Interchanging bool
-}
-
-// Observation is what the agent sees before each step.
+// Observation is what the agent sees before it decides on an action.
 type Observation struct {
-	// Tokens are operations, [FeatureSize] each: the producers of the current
-	// operation, then the operation itself. There is at least one.
-	Tokens [][]float32
-	// History is [HistorySize].
-	History []float32
-	Mask    Mask
+	// Ops are the operations around the current one: its consumers, its producers, and
+	// last itself.
+	Ops []OpView
+	// Past are the latest actions of the episode, in order, [PastSize] each.
+	Past [][]float32
 }
 
-// Action is one step. While a permutation is being chosen only Pointer counts;
-// otherwise Kind does, with Tile for the kinds that tile.
-type Action struct {
-	Kind    int           // index into schedule.Kinds
-	Tile    [MaxLoops]int // index into TileSizes, per current loop
-	Pointer int           // the loop that comes next
+// OpView is one operation as the schedule so far has left it. Each encoder reads it in a
+// way of its own.
+type OpView struct {
+	Features []float32     // [OpSize]
+	Loops    [][]float32   // [LoopSize] each, the outermost first
+	Operands []OperandView // inputs, then the init
 }
 
-// TileHead tells which of Mask.Tile belongs to a kind (an index into
-// schedule.Kinds), or -1 for a kind without sizes.
-func TileHead(kind int) int {
-	if kind >= 1 && kind <= 3 {
-		return kind - 1
+// OperandView is how an operation reads or writes one tensor.
+type OperandView struct {
+	Features []float32     // [OperandSize]
+	Access   [][]float32   // [AccessSize] for each loop: strides and reuse
+	Grid     [][][]float32 // [CellSize] for each loop and dimension: the access map
+}
+
+// Question asks for one part of an action: which action, which loop, what size. Its
+// options are all legal, whatever is answered to the questions before.
+type Question struct {
+	Options [][]float32 // [OptionSize] each, what is known of it
+}
+
+// Sizes of the vector of an option.
+const (
+	questions = 6
+	actions   = 17 // schedule.Vocabulary, and to go on to the next operation
+	sizes     = 20 // what a tile would be
+
+	OptionSize = questions + actions + 3 + LoopSize + sizes + OperandSize + 8
+)
+
+// kindIndex is the place of an action in one-hot vectors; that of going on is the last.
+var kindIndex = func() map[schedule.Kind]int {
+	index := map[schedule.Kind]int{goOn: actions - 1}
+	for i, k := range schedule.Vocabulary {
+		index[k] = i
 	}
-	return -1
+	return index
+}()
+
+// goOn ends the rewrites of an operation.
+const goOn schedule.Kind = "next"
+
+// Step is one action as the agent took it.
+type Step struct {
+	Observation *Observation
+	Questions   []Question
+	Answers     []int // an index into each question's options
+}
+
+// Kind is the action that was chosen, "" where only one was legal.
+func (s *Step) Kind() schedule.Kind {
+	chosen := s.Questions[0].Options[s.Answers[0]]
+	if chosen[askKind] == 0 {
+		return ""
+	}
+	for kind, i := range kindIndex {
+		if chosen[questions+i] == 1 {
+			return kind
+		}
+	}
+	return ""
 }

@@ -5,54 +5,32 @@ import (
 	"math/rand/v2"
 )
 
-// Play brings all episodes to their end in lock-step: choose is asked for one
-// action per unfinished episode, given by index, until none is left. That makes
-// one large batch for a network out of many small episodes.
-func Play(episodes []*Episode, choose func(unfinished []int, obs []Observation) []Action) error {
-	for {
-		var unfinished []int
-		var obs []Observation
-		for i, e := range episodes {
-			if !e.Done() {
-				unfinished = append(unfinished, i)
-				obs = append(obs, e.Observe())
-			}
-		}
-		if len(unfinished) == 0 {
-			return nil
-		}
-		for j, a := range choose(unfinished, obs) {
-			if _, err := episodes[unfinished[j]].Step(a); err != nil {
-				return fmt.Errorf("program %s: %w", episodes[unfinished[j]].Program().Name, err)
-			}
+// Draw plays an episode to its end, each answer uniform over what is legal: the random
+// policy that a trained one is compared with.
+func (e *Episode) Draw(rng *rand.Rand) {
+	for !e.Done() {
+		if _, err := e.Answer(rng.IntN(len(e.open.options))); err != nil {
+			panic("env: a legal answer is refused: " + err.Error())
 		}
 	}
 }
 
-// Draw is a legal action, each choice uniform over what the mask allows: the
-// random policy that a trained one is compared with.
-func (m *Mask) Draw(rng *rand.Rand) Action {
-	var a Action
-	if m.Interchanging {
-		a.Pointer = drawOne(m.Pointer[:], rng)
-		return a
+// Replay takes one action by the answers that were given before, and returns it with what
+// was seen. Answers that are not possible here are an error.
+func (e *Episode) Replay(answers []int) (Step, error) {
+	if e.Done() {
+		return Step{}, fmt.Errorf("there is more to replay than there was to decide")
 	}
-	a.Kind = drawOne(m.Kind[:], rng)
-	if head := TileHead(a.Kind); head >= 0 {
-		for l := range a.Tile {
-			a.Tile[l] = drawOne(m.Tile[head][l][:], rng)
+	s := Step{Observation: e.Observe(), Answers: answers}
+	for i, answer := range answers {
+		s.Questions = append(s.Questions, e.Question())
+		acted, err := e.Answer(answer)
+		if err != nil {
+			return s, err
+		}
+		if acted != (i == len(answers)-1) {
+			return s, fmt.Errorf("%d answers do not make one action", len(answers))
 		}
 	}
-	return a
-}
-
-// drawOne picks one of the allowed indices; there must be one.
-func drawOne(allowed []bool, rng *rand.Rand) int {
-	var choices []int
-	for i, ok := range allowed {
-		if ok {
-			choices = append(choices, i)
-		}
-	}
-	return choices[rng.IntN(len(choices))]
+	return s, nil
 }

@@ -13,7 +13,11 @@ import (
 // Machine is what default schedules and agents need to know of the machine that
 // this laboratory compiles for.
 func (l *Lab) Machine() schedule.Machine {
-	return schedule.Machine{Threads: l.Options().Threads, VectorLanes: VectorLanes(l.Options().Target)}
+	c := cpuid.CPU.Cache
+	return schedule.Machine{
+		Threads: l.Options().Threads, VectorLanes: VectorLanes(l.Options().Target),
+		Caches: [3]int{max(0, c.L1D), max(0, c.L2), max(0, c.L3)},
+	}
 }
 
 // VectorLanes is how many float32 the widest vector register of a target holds.

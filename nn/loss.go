@@ -6,65 +6,52 @@ import (
 	"math/rand/v2"
 )
 
-// Choice is one categorical draw: Index counts from column From, among the
-// logits of columns From … To-1 of a row.
+// Choice is one categorical draw: Index counts from From, among the logits From … To-1.
+// Those of one Row are drawn together.
 type Choice struct{ Row, From, To, Index int }
 
-// Categorical computes, for logits [rows, columns], the log-probability of all
-// choices of a row together and the sum of their entropies, both [rows]. Only
-// the elements that mask [rows·columns] allows take part, as if the logits of the
-// others were -∞. It panics when a choice is not allowed.
-func (t *Tape) Categorical(logits *Tensor, mask []bool, choices []Choice) (logProb, entropy *Tensor) {
-	rows, columns := logits.Rows(), logits.Columns()
-	if len(mask) != rows*columns {
-		panic(fmt.Sprintf("nn: Categorical of %v with %d mask elements", logits.Shape, len(mask)))
-	}
+// Categorical computes, for logits in any shape, the log-probability of all choices of a
+// row together and the sum of their entropies, both [rows].
+func (t *Tape) Categorical(logits *Tensor, rows int, choices []Choice) (logProb, entropy *Tensor) {
 	logProb, entropy = t.output([]int{rows}, logits), t.output([]int{rows}, logits)
 	clear(logProb.Data)
 	clear(entropy.Data)
 	draws := make([]categorical, len(choices))
 	for i, c := range choices {
-		from, to := c.Row*columns+c.From, c.Row*columns+c.To
-		draws[i] = newCategorical(logits.Data[from:to], mask[from:to])
-		if c.Index < 0 || c.Index >= c.To-c.From || !mask[from+c.Index] {
-			panic(fmt.Sprintf("nn: choice %d of columns %d … %d in row %d is not allowed", c.Index, c.From, c.To-1, c.Row))
+		if c.Index < 0 || c.Index >= c.To-c.From {
+			panic(fmt.Sprintf("nn: choice %d of logits %d … %d in row %d is none", c.Index, c.From, c.To-1, c.Row))
 		}
+		draws[i] = newCategorical(logits.Data[c.From:c.To])
 		logProb.Data[c.Row] += float32(draws[i].logProb(c.Index))
 		entropy.Data[c.Row] += float32(draws[i].entropy)
 	}
 	t.record(logProb, func() {
 		for i, c := range choices {
-			from, to := c.Row*columns+c.From, c.Row*columns+c.To
-			draws[i].backward(c.Index, float64(logProb.Grad[c.Row]), float64(entropy.Grad[c.Row]), logits.Grad[from:to])
+			draws[i].backward(c.Index, float64(logProb.Grad[c.Row]), float64(entropy.Grad[c.Row]), logits.Grad[c.From:c.To])
 		}
 	})
 	return logProb, entropy
 }
 
-// categorical is a distribution over the allowed ones of a few logits.
+// categorical is a distribution over a few logits.
 type categorical struct {
 	logits  []float32
-	mask    []bool
 	logSum  float64 // log Σ e^logit
 	entropy float64
 }
 
-func newCategorical(logits []float32, mask []bool) categorical {
+func newCategorical(logits []float32) categorical {
 	top := math.Inf(-1)
-	for i, l := range logits {
-		if mask[i] {
-			top = math.Max(top, float64(l))
-		}
+	for _, l := range logits {
+		top = math.Max(top, float64(l))
 	}
 	sum, weighted := 0.0, 0.0
-	for i, l := range logits {
-		if mask[i] {
-			e := math.Exp(float64(l) - top)
-			sum += e
-			weighted += e * (float64(l) - top)
-		}
+	for _, l := range logits {
+		e := math.Exp(float64(l) - top)
+		sum += e
+		weighted += e * (float64(l) - top)
 	}
-	return categorical{logits, mask, top + math.Log(sum), math.Log(sum) - weighted/sum}
+	return categorical{logits, top + math.Log(sum), math.Log(sum) - weighted/sum}
 }
 
 func (c *categorical) logProb(i int) float64 { return float64(c.logits[i]) - c.logSum }
@@ -72,9 +59,6 @@ func (c *categorical) logProb(i int) float64 { return float64(c.logits[i]) - c.l
 // backward adds the gradient of dlogProb·logProb(index) + dentropy·entropy.
 func (c *categorical) backward(index int, dlogProb, dentropy float64, grad []float32) {
 	for i := range c.logits {
-		if !c.mask[i] {
-			continue
-		}
 		log := c.logProb(i)
 		p := math.Exp(log)
 		g := -dlogProb*p - dentropy*p*(log+c.entropy)
@@ -85,39 +69,27 @@ func (c *categorical) backward(index int, dlogProb, dentropy float64, grad []flo
 	}
 }
 
-// Sample draws an index with the probabilities of softmax(logits) among those
-// that mask allows. At least one must be allowed.
-func Sample(logits []float32, mask []bool, rng *rand.Rand) int {
-	c := newCategorical(logits, mask)
-	u, last := rng.Float64(), -1
+// Sample draws an index with the probabilities of softmax(logits).
+func Sample(logits []float32, rng *rand.Rand) int {
+	c := newCategorical(logits)
+	u := rng.Float64()
 	for i := range logits {
-		if mask[i] {
-			last = i
-			if u -= math.Exp(c.logProb(i)); u < 0 {
-				return i
-			}
+		if u -= math.Exp(c.logProb(i)); u < 0 {
+			return i
 		}
 	}
-	return allowed(last, mask)
+	return len(logits) - 1
 }
 
-// Argmax is the index of the largest of the logits that mask allows, the first
-// of equals. At least one must be allowed.
-func Argmax(logits []float32, mask []bool) int {
-	best := -1
+// Argmax is the index of the largest logit, the first of equals.
+func Argmax(logits []float32) int {
+	best := 0
 	for i, l := range logits {
-		if mask[i] && (best < 0 || l > logits[best]) {
+		if l > logits[best] {
 			best = i
 		}
 	}
-	return allowed(best, mask)
-}
-
-func allowed(i int, mask []bool) int {
-	if i < 0 {
-		panic(fmt.Sprintf("nn: a mask of %d allows nothing", len(mask)))
-	}
-	return i
+	return best
 }
 
 // PPOStats tell how far a policy has moved from the one that acted.

@@ -19,25 +19,23 @@ const (
 type architecture struct {
 	Model     string `json:"model"`
 	Config    Config `json:"config"`
-	Features  int    `json:"features"`
-	History   int    `json:"history"`
-	Loops     int    `json:"loops"`
-	TileSizes []int  `json:"tile_sizes"`
+	Interface []int  `json:"interface"` // sizes of what is seen and of what can be done
 }
 
 func describe(model string, cfg Config) architecture {
-	return architecture{model, cfg, env.FeatureSize, env.HistorySize, env.MaxLoops, env.TileSizes[:]}
+	return architecture{model, cfg, []int{
+		env.OpSize, env.LoopSize, env.OperandSize, env.AccessSize, env.CellSize, env.PastSize, env.OptionSize,
+		env.MaxOps, env.MaxLoops, env.MaxOperands, env.MaxDimensions, env.MaxPast,
+	}}
 }
 
 func (a architecture) String() string {
-	c := a.Config
-	return fmt.Sprintf("%s with embedding %d, encoder %d, trunk %d×%d, %d features, history %d, %d loops, tile sizes %v",
-		a.Model, c.Embedding, c.Encoder, c.Layers, c.Trunk, a.Features, a.History, a.Loops, a.TileSizes)
+	return fmt.Sprintf("%s of sizes %+v that sees %v", a.Model, a.Config, a.Interface)
 }
 
 // Save writes a policy into the folder dir, as policy.safetensors: the weights,
 // and what is needed to load them again as metadata.
-func Save(p Policy, dir string) error {
+func Save(p *Policy, dir string) error {
 	text, err := json.Marshal(describe(p.Name(), p.Config()))
 	if err != nil {
 		return err
@@ -46,21 +44,21 @@ func Save(p Policy, dir string) error {
 }
 
 // Load makes the policy that Save wrote into dir.
-func Load(dir string) (Policy, error) {
+func Load(dir string) (*Policy, error) {
 	file, saved, err := read(dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := check(saved.Model, saved.Config); err != nil {
+	p, err := build(saved.Model, saved.Config)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file.Path, err)
 	}
-	p := newLSTM(saved.Config)
 	return p, restore(p, file, saved)
 }
 
 // Restore gives p the weights that Save wrote into dir. The checkpoint must be
 // of p's architecture; otherwise p is left as it is.
-func Restore(p Policy, dir string) error {
+func Restore(p *Policy, dir string) error {
 	file, saved, err := read(dir)
 	if err != nil {
 		return err
@@ -80,7 +78,7 @@ func read(dir string) (*nn.Safetensors, architecture, error) {
 	return file, saved, nil
 }
 
-func restore(p Policy, file *nn.Safetensors, saved architecture) error {
+func restore(p *Policy, file *nn.Safetensors, saved architecture) error {
 	if want := describe(p.Name(), p.Config()); saved.String() != want.String() {
 		return fmt.Errorf("%s: the checkpoint is of another architecture: %v; wanted is %v", file.Path, saved, want)
 	}

@@ -1,9 +1,11 @@
-// Package policy holds the agents: encoders of observations, the heads that turn
-// what they see into actions, and how both are kept on disk.
+// Package policy holds the agents: encoders of observations, the head that weighs
+// what can be done by what they see, and how both are kept on disk.
 package policy
 
 import (
 	"fmt"
+	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -14,69 +16,224 @@ import (
 
 // Decision is what a policy does in one state.
 type Decision struct {
-	Action env.Action
-	// LogProb is the log-probability of the action (of all its parts together),
-	// Entropy the sum of the entropies of the distributions it was drawn from,
+	env.Step
+	// LogProb is the log-probability of the action (of all its answers together),
+	// Entropy the sum of the entropies of the distributions they were drawn from,
 	// both in nats; Value is the expected return.
 	LogProb, Value, Entropy float32
 }
 
 // Policy chooses actions and can be trained. It is for one goroutine.
-type Policy interface {
-	// Name is the model's name: "lstm".
-	Name() string
-	// Config holds the sizes it was made with.
-	Config() Config
-	// Parameters are what training changes, in a fixed order.
-	Parameters() []*nn.Parameter
-	// Act decides for a batch of observations: by drawing, or the most probable
-	// of each choice if greedy (then rng is not used and may be nil).
-	Act(obs []env.Observation, rng *rand.Rand, greedy bool) []Decision
-	// Evaluate computes, for actions that were taken in obs, what Decision holds,
-	// all [batch], on a tape. Actions that the masks forbid make it panic.
-	Evaluate(t *nn.Tape, obs []env.Observation, actions []env.Action) (logProb, entropy, value *nn.Tensor)
+//
+// An encoder sums an observation up in one vector. The actor makes a query of it, and
+// every option of a question is weighed by a small network that sees the query and what
+// is known of the option: sizes that were never met in training are still judged by
+// what tile they would make. The critic has layers of its own on the same encoder.
+type Policy struct {
+	name          string
+	config        Config
+	encoder       encoder
+	actor, critic []nn.Linear
+	value         nn.Linear
+	head          head
+	tape          *nn.Tape // of Act
+}
+
+// encoder is what the models differ in.
+type encoder interface {
+	parameters() []*nn.Parameter
+	initialise(rng *rand.Rand)
+	// encode sums up each observation, [batch, width].
+	encode(t *nn.Tape, obs []*env.Observation) *nn.Tensor
+	width() int
+}
+
+// models are the encoders by the name that users know them by. Another one is a file
+// like theirs, and a line here.
+var models = map[string]struct {
+	usual, full Config
+	create      func(Config) encoder
+}{
+	"lstm": {lstmConfig, lstmFull, newLSTM},
 }
 
 // Config holds the sizes of a policy's layers.
 type Config struct {
-	Embedding int `json:"embedding"` // width of the two layers that embed a token
-	Encoder   int `json:"encoder"`   // width of the state that sums up the tokens
-	Trunk     int `json:"trunk"`     // width of the layers between encoder and heads
-	Layers    int `json:"layers"`    // how many of those
+	Width       int   `json:"width"`            // of the vectors inside the encoder
+	Layers      int   `json:"layers"`           // of the encoder
+	Heads       int   `json:"heads,omitempty"`  // of attention
+	Stages      []int `json:"stages,omitempty"` // of ConvNeXt: blocks of each stage, the width doubling from one to the next
+	Trunk       int   `json:"trunk"`            // width of the layers between encoder and answers
+	TrunkLayers int   `json:"trunk_layers"`     // how many of those
+	Option      int   `json:"option"`           // width of the layers that weigh options
 }
 
-// DefaultConfig is small enough that the policy's share of a training on a CPU
-// is minor.
-func DefaultConfig() Config {
-	return Config{Embedding: 256, Encoder: 256, Trunk: 256, Layers: 3}
-}
+// DefaultConfig are sizes that train well on a processor: up to 1.2 million parameters.
+func DefaultConfig(model string) Config { return models[model].usual }
 
-// Names are the models that a user can ask for.
-var Names = []string{"lstm", "distilbert", "gpt-2", "convnext"}
-
-var available = []string{"lstm"}
+// FullConfig are the sizes of the model's namesake.
+func FullConfig(model string) Config { return models[model].full }
 
 // New makes an untrained policy, its weights drawn from rng.
-func New(model string, cfg Config, rng *rand.Rand) (Policy, error) {
-	if err := check(model, cfg); err != nil {
+func New(model string, cfg Config, rng *rand.Rand) (*Policy, error) {
+	p, err := build(model, cfg)
+	if err != nil {
 		return nil, err
 	}
-	p := newLSTM(cfg)
-	p.initialise(rng)
+	p.encoder.initialise(rng)
+	for _, l := range slices.Concat(p.actor, p.critic) {
+		nn.Orthogonal(l.Weight, math.Sqrt2, rng)
+	}
+	nn.Orthogonal(p.value.Weight, 1, rng)
+	p.head.initialise(rng)
 	return p, nil
 }
 
+// build makes a policy of zeros.
+func build(model string, cfg Config) (*Policy, error) {
+	if err := check(model, cfg); err != nil {
+		return nil, err
+	}
+	e := models[model].create(cfg)
+	return &Policy{
+		name: model, config: cfg, encoder: e, tape: nn.NewInferenceTape(),
+		actor: newTrunk("actor", e.width(), cfg), critic: newTrunk("critic", e.width(), cfg),
+		value: nn.NewLinear("critic.value", cfg.Trunk, 1),
+		head:  newHead(cfg),
+	}, nil
+}
+
+func newTrunk(name string, in int, cfg Config) []nn.Linear {
+	var out []nn.Linear
+	for i := range cfg.TrunkLayers {
+		out = append(out, nn.NewLinear(fmt.Sprintf("%s.trunk%d", name, i), in, cfg.Trunk))
+		in = cfg.Trunk
+	}
+	return out
+}
+
 func check(model string, cfg Config) error {
-	switch {
-	case !slices.Contains(Names, model):
-		return fmt.Errorf("no model %q; the models are %s", model, strings.Join(Names, ", "))
-	case !slices.Contains(available, model):
-		return fmt.Errorf("the encoder of model %q is not available yet; available: %s", model, strings.Join(available, ", "))
-	case cfg.Embedding < 1 || cfg.Encoder < 1 || cfg.Trunk < 1 || cfg.Layers < 1:
+	if err := Available(model); err != nil {
+		return err
+	}
+	if cfg.Width < 1 || cfg.Layers < 1 || cfg.Trunk < 1 || cfg.TrunkLayers < 1 || cfg.Option < 1 {
 		return fmt.Errorf("model %s: sizes must be 1 or more, got %+v", model, cfg)
+	}
+	if models[model].usual.Heads > 0 && (cfg.Heads < 1 || cfg.Width%cfg.Heads != 0) {
+		return fmt.Errorf("model %s: %d heads do not divide a width of %d", model, cfg.Heads, cfg.Width)
 	}
 	return nil
 }
 
-// Available tells whether a model can be made here, or why not.
-func Available(model string) error { return check(model, DefaultConfig()) }
+// Available tells whether there is a model of that name, or which there are.
+func Available(model string) error {
+	if _, ok := models[model]; ok {
+		return nil
+	}
+	return fmt.Errorf("no model %q; the models are %s", model, strings.Join(slices.Sorted(maps.Keys(models)), ", "))
+}
+
+// Name is the model's name: "lstm".
+func (p *Policy) Name() string { return p.name }
+
+// Config holds the sizes it was made with.
+func (p *Policy) Config() Config { return p.config }
+
+// Parameters are what training changes, in a fixed order.
+func (p *Policy) Parameters() []*nn.Parameter {
+	out := p.encoder.parameters()
+	for _, l := range slices.Concat(p.actor, p.critic, []nn.Linear{p.value}) {
+		out = append(out, l.Parameters()...)
+	}
+	return append(out, p.head.parameters()...)
+}
+
+// Act takes one action in every episode, none of which may be over: each answer drawn,
+// or the most probable if greedy (then rng is not used and may be nil).
+func (p *Policy) Act(episodes []*env.Episode, rng *rand.Rand, greedy bool) []Decision {
+	if len(episodes) == 0 {
+		return nil
+	}
+	p.tape.Reset()
+	out := make([]Decision, len(episodes))
+	obs := make([]*env.Observation, len(episodes))
+	for i, e := range episodes {
+		obs[i] = e.Observe()
+		out[i].Observation = obs[i]
+	}
+	query, value := p.look(p.tape, obs)
+	pending := make([]int, len(episodes))
+	for i := range pending {
+		pending[i] = i
+		out[i].Value = value.Data[i]
+	}
+	for len(pending) > 0 {
+		pending = p.answer(query, episodes, pending, out, rng, greedy)
+	}
+	return out
+}
+
+// answer answers one question in each of the pending episodes, and returns those whose
+// actions are not complete yet.
+func (p *Policy) answer(query *nn.Tensor, episodes []*env.Episode, pending []int, out []Decision, rng *rand.Rand, greedy bool) []int {
+	var asked asked
+	for _, i := range pending {
+		asked.add(i, episodes[i].Question())
+	}
+	logits := p.head.weigh(p.tape, query, &asked)
+	var left []int
+	for n, i := range pending {
+		c := &asked.choices[n]
+		if x := logits.Data[c.From:c.To]; greedy {
+			c.Index = nn.Argmax(x)
+		} else {
+			c.Index = nn.Sample(x, rng)
+		}
+		out[i].Questions = append(out[i].Questions, asked.questions[n])
+		out[i].Answers = append(out[i].Answers, c.Index)
+		acted, err := episodes[i].Answer(c.Index)
+		if err != nil {
+			panic(fmt.Sprintf("policy: the environment refuses its own option: %v", err))
+		}
+		if !acted {
+			left = append(left, i)
+		}
+	}
+	logProb, entropy := p.tape.Categorical(logits, len(episodes), asked.choices)
+	for _, i := range pending {
+		out[i].LogProb += logProb.Data[i]
+		out[i].Entropy += entropy.Data[i]
+	}
+	return left
+}
+
+// Evaluate computes, for actions that were taken, what Decision holds, all [batch], on a
+// tape.
+func (p *Policy) Evaluate(t *nn.Tape, steps []env.Step) (logProb, entropy, value *nn.Tensor) {
+	obs := make([]*env.Observation, len(steps))
+	var asked asked
+	for i, s := range steps {
+		obs[i] = s.Observation
+		for n, q := range s.Questions {
+			asked.add(i, q)
+			asked.choices[len(asked.choices)-1].Index = s.Answers[n]
+		}
+	}
+	query, value := p.look(t, obs)
+	logProb, entropy = t.Categorical(p.head.weigh(t, query, &asked), len(steps), asked.choices)
+	return logProb, entropy, value
+}
+
+// look computes the query of each observation, [batch, option], and its value, [batch].
+func (p *Policy) look(t *nn.Tape, obs []*env.Observation) (query, value *nn.Tensor) {
+	x := p.encoder.encode(t, obs)
+	value = p.value.Forward(t, climb(t, p.critic, x))
+	return p.head.query.Forward(t, climb(t, p.actor, x)), t.Reshape(value, len(obs))
+}
+
+func climb(t *nn.Tape, trunk []nn.Linear, x *nn.Tensor) *nn.Tensor {
+	for _, l := range trunk {
+		x = t.ReLU(l.Forward(t, x))
+	}
+	return x
+}

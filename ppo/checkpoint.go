@@ -45,7 +45,7 @@ type State struct {
 type Checkpoint struct {
 	Dir    string
 	State  State
-	Policy policy.Policy
+	Policy *policy.Policy
 }
 
 // Load reads a checkpoint. What is cut short, changed, or of another
@@ -143,6 +143,7 @@ func newTrainer(o TrainOptions) (*trainer, error) {
 		return nil, errors.New("there are no programs to train on")
 	}
 	t := &trainer{TrainOptions: o, tape: nn.NewTape(), source: rand.NewPCG(o.Config.Seed, 1), remembered: map[string][]step{}}
+	t.spaces = spaces(o.Programs, o.Machine)
 	t.state.Memories = map[string]Memory{}
 	t.rng = rand.New(t.source)
 	var err error

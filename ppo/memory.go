@@ -2,15 +2,13 @@ package ppo
 
 import (
 	"fmt"
-
-	"nestling/env"
 )
 
 // Memory is the best episode met so far on a program: what was done, and what it
 // earned. A checkpoint keeps it; what was seen is found again by doing it again.
 type Memory struct {
-	Reward  float64      `json:"reward"`
-	Actions []env.Action `json:"actions"`
+	Reward  float64 `json:"reward"`
+	Answers [][]int `json:"answers"` // of each action
 }
 
 // remember keeps the episodes that beat what is remembered of their programs.
@@ -23,7 +21,7 @@ func (t *trainer) remember(episodes []*episode) {
 		}
 		m := Memory{Reward: e.feedback.Reward()}
 		for _, s := range e.steps {
-			m.Actions = append(m.Actions, s.action)
+			m.Answers = append(m.Answers, s.Answers)
 		}
 		t.state.Memories[hash] = m
 		t.remembered[hash] = e.steps
@@ -37,13 +35,14 @@ func (t *trainer) replay() error {
 		if !known {
 			continue
 		}
-		e := env.New(p, t.Machine)
+		e := t.spaces[p.Hash].NewEpisode()
 		var steps []step
-		for _, a := range m.Actions {
-			steps = append(steps, step{observation: e.Observe(), action: a})
-			if _, err := e.Step(a); err != nil {
+		for _, answers := range m.Answers {
+			again, err := e.Replay(answers)
+			if err != nil {
 				return fmt.Errorf("what is remembered of program %s: %w", p.Name, err)
 			}
+			steps = append(steps, step{Step: again})
 		}
 		t.remembered[p.Hash] = steps
 	}

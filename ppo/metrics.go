@@ -32,7 +32,8 @@ type Metrics struct {
 	BestSpeedup float64 `json:"best_speedup"`
 
 	Episodes int `json:"episodes"`
-	Steps    int `json:"steps"`
+	Steps    int `json:"steps"`   // actions
+	Answers  int `json:"answers"` // that made them
 	New      int `json:"schedules_new"`
 	Cached   int `json:"schedules_cached"`
 	Failed   int `json:"schedules_failed"`
@@ -43,11 +44,7 @@ type Metrics struct {
 	CachedPerSecond float64        `json:"schedules_cached_per_s"`
 	NetworkShare    float64        `json:"network_share"` // of the time
 
-	// Entropy is the mean over decisions, in nats, of all heads; then that of
-	// decisions for a kind (and its tile sizes), and for a loop of a permutation.
-	Entropy            float64 `json:"entropy"`
-	KindEntropy        float64 `json:"entropy_kind"`
-	PointerEntropy     float64 `json:"entropy_pointer"`
+	Entropy            float64 `json:"entropy"` // mean over answers, nats
 	EntropyCoefficient float64 `json:"entropy_coefficient"`
 	Collapsing         bool    `json:"collapsing"` // entropy is below its floor
 	// Kinds is how often each kind was chosen, as a share of the decisions for one.
@@ -103,25 +100,21 @@ func summarize(episodes []*episode) Metrics {
 
 // decisions sums up how the policy decided.
 func (m *Metrics) decisions(episodes []*episode) {
-	kinds, pointers := 0, 0
+	answers, kinds := 0, 0
 	m.Kinds = map[schedule.Kind]float64{}
 	for _, e := range episodes {
 		m.Steps += len(e.steps)
 		for _, s := range e.steps {
-			m.Entropy += float64(s.entropy)
-			if s.observation.Mask.Interchanging {
-				m.PointerEntropy += float64(s.entropy)
-				pointers++
-				continue
+			m.Entropy += s.entropy
+			answers += len(s.Answers)
+			if kind := s.Kind(); kind != "" {
+				m.Kinds[kind]++
+				kinds++
 			}
-			m.KindEntropy += float64(s.entropy)
-			m.Kinds[schedule.Kinds[s.action.Kind]]++
-			kinds++
 		}
 	}
-	m.Entropy /= float64(max(1, kinds+pointers))
-	m.KindEntropy /= float64(max(1, kinds))
-	m.PointerEntropy /= float64(max(1, pointers))
+	m.Answers = answers
+	m.Entropy /= float64(max(1, answers))
 	for k := range m.Kinds {
 		m.Kinds[k] /= float64(kinds)
 	}
@@ -146,7 +139,7 @@ func (m *Metrics) curves() map[string]float64 {
 	out := map[string]float64{
 		"reward/mean": m.Reward, "reward/average": m.RewardAverage, "reward/stddev": m.RewardStdDev,
 		"speedup/geometric_mean": m.Speedup, "speedup/best": m.BestSpeedup,
-		"entropy/all": m.Entropy, "entropy/kind": m.KindEntropy, "entropy/pointer": m.PointerEntropy,
+		"entropy/answer":      m.Entropy,
 		"entropy/coefficient": m.EntropyCoefficient,
 		"update/kl":           m.KL, "update/clip_fraction": m.ClipFraction, "update/policy_loss": m.PolicyLoss,
 		"update/value_loss": m.ValueLoss, "update/explained_variance": m.ExplainedVariance,

@@ -133,7 +133,8 @@ func (t *trainer) run(ctx context.Context) error {
 type trainer struct {
 	TrainOptions
 	state   State // what a checkpoint holds besides weights
-	agent   policy.Policy
+	agent   *policy.Policy
+	spaces  map[string]*env.Space // of the programs, by hash
 	adam    *nn.Adam
 	tape    *nn.Tape
 	source  *rand.PCG // behind rng, for the checkpoint
@@ -153,10 +154,7 @@ func (t *trainer) finished() bool {
 // iterate is one turn of the loop: play, judge, learn, keep.
 func (t *trainer) iterate(ctx context.Context) error {
 	start := time.Now()
-	episodes, err := t.play()
-	if err != nil {
-		return err
-	}
+	episodes := t.play()
 	played := time.Since(start)
 	if err := judge(ctx, t.Evaluator, episodes); err != nil {
 		return err
@@ -210,13 +208,12 @@ func (t *trainer) keep(m Metrics) error {
 
 // step is one decision with what it was worth.
 type step struct {
-	observation env.Observation
-	action      env.Action
-	logProb     float32
-	value       float64
-	entropy     float64
-	advantage   float64
-	returned    float64 // what the value should have been
+	env.Step
+	logProb   float32
+	value     float64
+	entropy   float64
+	advantage float64
+	returned  float64 // what the value should have been
 }
 
 // episode is one program, scheduled and judged.
@@ -228,11 +225,19 @@ type episode struct {
 }
 
 // play schedules a batch of programs with the policy, all in lock-step.
-func (t *trainer) play() ([]*episode, error) {
-	programs := draw(t.Programs, t.Config, t.rng)
-	return rollout(programs, t.Machine, func(obs []env.Observation) []policy.Decision {
-		return t.agent.Act(obs, t.rng, false)
+func (t *trainer) play() []*episode {
+	return rollout(t.spaces, draw(t.Programs, t.Config, t.rng), func(unfinished []*env.Episode) []policy.Decision {
+		return t.agent.Act(unfinished, t.rng, false)
 	})
+}
+
+// spaces prepares for episodes on programs.
+func spaces(programs []*program.Program, m schedule.Machine) map[string]*env.Space {
+	out := map[string]*env.Space{}
+	for _, p := range programs {
+		out[p.Hash] = env.NewSpace(p, m)
+	}
+	return out
 }
 
 // draw picks the programs of an iteration, each as often as it is repeated.
@@ -247,29 +252,34 @@ func draw(programs []*program.Program, c Config, rng *rand.Rand) []*program.Prog
 	return out
 }
 
-func rollout(programs []*program.Program, m schedule.Machine, act func([]env.Observation) []policy.Decision) ([]*episode, error) {
+// rollout plays an episode on each program; act takes one action in each of those that
+// are not over.
+func rollout(spaces map[string]*env.Space, programs []*program.Program, act func([]*env.Episode) []policy.Decision) []*episode {
 	episodes := make([]*episode, len(programs))
 	playing := make([]*env.Episode, len(programs))
 	for i, p := range programs {
 		episodes[i] = &episode{task: env.Task{Program: p}}
-		playing[i] = env.New(p, m)
+		playing[i] = spaces[p.Hash].NewEpisode()
 	}
-	err := env.Play(playing, func(unfinished []int, obs []env.Observation) []env.Action {
-		actions := make([]env.Action, len(obs))
-		for j, d := range act(obs) {
-			actions[j] = d.Action
-			e := episodes[unfinished[j]]
-			e.steps = append(e.steps, step{
-				observation: obs[j], action: d.Action,
-				logProb: d.LogProb, value: float64(d.Value), entropy: float64(d.Entropy),
-			})
+	for {
+		var unfinished []*env.Episode
+		var of []*episode
+		for i, e := range playing {
+			if !e.Done() {
+				unfinished, of = append(unfinished, e), append(of, episodes[i])
+			}
 		}
-		return actions
-	})
+		if len(unfinished) == 0 {
+			break
+		}
+		for i, d := range act(unfinished) {
+			of[i].steps = append(of[i].steps, step{Step: d.Step, logProb: d.LogProb, value: float64(d.Value), entropy: float64(d.Entropy)})
+		}
+	}
 	for i := range episodes {
 		episodes[i].task.Schedule = playing[i].Schedule()
 	}
-	return episodes, err
+	return episodes
 }
 
 // judge has all schedules of a batch measured.
@@ -418,14 +428,14 @@ func (u *update) mean(sum float64) float64 { return sum / float64(max(1, u.count
 // the value's squared error, plus the loss of imitation, minus a bonus for entropy.
 func (t *trainer) update(batch []*step) (update, error) {
 	c := &t.Config
-	observations, actions := make([]env.Observation, len(batch)), make([]env.Action, len(batch))
+	steps := make([]env.Step, len(batch))
 	old, returns := make([]float32, len(batch)), make([]float32, len(batch))
 	for i, s := range batch {
-		observations[i], actions[i] = s.observation, s.action
+		steps[i] = s.Step
 		old[i], returns[i] = s.logProb, float32(s.returned)
 	}
 	t.tape.Reset()
-	logProb, entropy, value := t.agent.Evaluate(t.tape, observations, actions)
+	logProb, entropy, value := t.agent.Evaluate(t.tape, steps)
 	policyLoss, stats := t.tape.PPOLoss(logProb, old, normalised(batch), c.Clip)
 	valueLoss := t.tape.MSE(value, returns)
 	loss := t.tape.Add(policyLoss, t.tape.Scale(valueLoss, float32(c.ValueCoefficient)))
@@ -447,11 +457,11 @@ func (t *trainer) update(batch []*step) (update, error) {
 // schedules are rare, and one that was met once is worth more than one update
 // (self-imitation: Oh et al. 2018, arXiv:1806.05635, without its clipped value).
 func (t *trainer) imitation(recalled []*step) *nn.Tensor {
-	observations, actions := make([]env.Observation, len(recalled)), make([]env.Action, len(recalled))
+	steps := make([]env.Step, len(recalled))
 	for i, s := range recalled {
-		observations[i], actions[i] = s.observation, s.action
+		steps[i] = s.Step
 	}
-	logProb, _, _ := t.agent.Evaluate(t.tape, observations, actions)
+	logProb, _, _ := t.agent.Evaluate(t.tape, steps)
 	return t.tape.Scale(t.tape.Mean(logProb), -1)
 }
 

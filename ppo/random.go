@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 
 	"nestling/env"
-	"nestling/policy"
 )
 
 // Random plays o.Config.Iterations iterations as Train does, but draws every
@@ -16,16 +15,13 @@ func Random(ctx context.Context, o TrainOptions) error {
 		return err
 	}
 	rng := rand.New(rand.NewPCG(o.Config.Seed, 2))
+	known := spaces(o.Programs, o.Machine)
 	for i := range o.Config.Iterations {
-		episodes, err := rollout(draw(o.Programs, o.Config, rng), o.Machine, func(obs []env.Observation) []policy.Decision {
-			out := make([]policy.Decision, len(obs))
-			for j := range obs {
-				out[j].Action = obs[j].Mask.Draw(rng)
-			}
-			return out
-		})
-		if err != nil {
-			return err
+		var episodes []*episode
+		for _, p := range draw(o.Programs, o.Config, rng) {
+			e := known[p.Hash].NewEpisode()
+			e.Draw(rng)
+			episodes = append(episodes, &episode{task: env.Task{Program: p, Schedule: e.Schedule()}})
 		}
 		if err := judge(ctx, o.Evaluator, episodes); err != nil {
 			return err

@@ -77,7 +77,7 @@ func (k Kind) rewrites() bool { return slices.Contains(Rewrites, k) }
 
 // MaxActions is the largest number of actions of one operation in a schedule
 // built step by step, the closing Vectorize or NoTransform included.
-const MaxActions = 5
+const MaxActions = 6
 
 // MaxWrittenActions is the same for a schedule that is given as a whole.
 const MaxWrittenActions = 16

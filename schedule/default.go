@@ -9,7 +9,24 @@ import (
 // Machine is what the rules of Default look at.
 type Machine struct {
 	Threads     int
-	VectorLanes int // float32 in one vector register
+	VectorLanes int    // float32 in one vector register
+	Caches      [3]int // bytes of a core's first and second level and of the third; 0: not known
+}
+
+// L1 is the size in bytes of the first-level data cache, a usual one if it is not known.
+func (m Machine) L1() int { return known(m.Caches[0], 32<<10) }
+
+// L2 is the same of the second level.
+func (m Machine) L2() int { return known(m.Caches[1], 1<<20) }
+
+// L3 is the same of the third level, which cores share.
+func (m Machine) L3() int { return known(m.Caches[2], 32<<20) }
+
+func known(bytes, usual int) int {
+	if bytes > 0 {
+		return bytes
+	}
+	return usual
 }
 
 // serialIterations is the size of an operation below which starting threads
@@ -35,21 +52,14 @@ func Default(p *program.Program, m Machine) Schedule {
 	p, rewrites := rewritten(p, m)
 	s := NewState(p)
 	for _, op := range s.Order() {
-		r := rule{state: s, op: op, machine: m}
-		for _, candidate := range r.candidates() {
-			next := s.Clone()
-			if r.apply(next, candidate) {
-				s = next
-				break
-			}
-		}
+		s.ApplyDefault(op, m)
 	}
-	return joined(rewrites, s.Schedule())
+	return Join(rewrites, s.Schedule())
 }
 
-// joined is a schedule of rewrites and one of loop actions as one, with a single
+// Join makes one schedule of a schedule of rewrites and one of loop actions as one, with a single
 // entry for every operation.
-func joined(rewrites, loops Schedule) Schedule {
+func Join(rewrites, loops Schedule) Schedule {
 	out := slices.Clone(rewrites)
 	for _, entry := range loops {
 		at := slices.IndexFunc(out, func(e OpSchedule) bool { return e.Op == entry.Op })

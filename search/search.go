@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 
 	"nestling/env"
 	"nestling/policy"
@@ -23,27 +24,16 @@ type Found struct {
 }
 
 // Greedy is the schedule of the most probable actions. Nothing is measured.
-func Greedy(p policy.Policy, target *program.Program, m schedule.Machine) (schedule.Schedule, error) {
-	schedules, err := play(p, target, m, 1, nil)
-	if err != nil {
-		return nil, err
-	}
-	return schedules[0], nil
+func Greedy(p *policy.Policy, target *program.Program, m schedule.Machine) schedule.Schedule {
+	return play(p, target, m, 1, nil)[0]
 }
 
 // Best tries the greedy schedule and samples-1 drawn from the policy, each
 // different one once, and returns the fastest. Where all fail it is an error
 // with the reason of the first.
-func Best(ctx context.Context, p policy.Policy, target *program.Program, m schedule.Machine, evaluator env.Evaluator, samples int, rng *rand.Rand) (Found, error) {
-	greedy, err := Greedy(p, target, m)
-	if err != nil {
-		return Found{}, err
-	}
-	drawn, err := play(p, target, m, samples-1, rng)
-	if err != nil {
-		return Found{}, err
-	}
-	tasks := different(target, append([]schedule.Schedule{greedy}, drawn...))
+func Best(ctx context.Context, p *policy.Policy, target *program.Program, m schedule.Machine, evaluator env.Evaluator, samples int, rng *rand.Rand) (Found, error) {
+	drawn := play(p, target, m, samples-1, rng)
+	tasks := different(target, append([]schedule.Schedule{Greedy(p, target, m)}, drawn...))
 	feedback, err := evaluator.Evaluate(ctx, tasks)
 	if err != nil {
 		return Found{}, err
@@ -61,23 +51,24 @@ func Best(ctx context.Context, p policy.Policy, target *program.Program, m sched
 }
 
 // play schedules a program n times at once, greedily where rng is nil.
-func play(p policy.Policy, target *program.Program, m schedule.Machine, n int, rng *rand.Rand) ([]schedule.Schedule, error) {
+func play(p *policy.Policy, target *program.Program, m schedule.Machine, n int, rng *rand.Rand) []schedule.Schedule {
+	space := env.NewSpace(target, m)
 	episodes := make([]*env.Episode, n)
 	for i := range episodes {
-		episodes[i] = env.New(target, m)
+		episodes[i] = space.NewEpisode()
 	}
-	err := env.Play(episodes, func(_ []int, obs []env.Observation) []env.Action {
-		actions := make([]env.Action, len(obs))
-		for i, d := range p.Act(obs, rng, rng == nil) {
-			actions[i] = d.Action
+	for {
+		unfinished := slices.DeleteFunc(slices.Clone(episodes), (*env.Episode).Done)
+		if len(unfinished) == 0 {
+			break
 		}
-		return actions
-	})
+		p.Act(unfinished, rng, rng == nil)
+	}
 	out := make([]schedule.Schedule, n)
 	for i := range out {
 		out[i] = episodes[i].Schedule()
 	}
-	return out, err
+	return out
 }
 
 func different(target *program.Program, schedules []schedule.Schedule) []env.Task {

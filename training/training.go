@@ -88,7 +88,7 @@ var plan = measure.Plan{
 // Options puts a training together for ppo.Random, or ppo.Train once it has a run.
 func (s Setup) Options(lab *measure.Lab, programs []*program.Program) ppo.TrainOptions {
 	return ppo.TrainOptions{
-		Config: s.Config, Model: s.Model, Policy: policy.DefaultConfig(),
+		Config: s.Config, Model: s.Model, Policy: policy.DefaultConfig(s.Model),
 		Programs: programs, Machine: lab.Machine(),
 		Evaluator: env.NewLive(lab, plan, lab.Machine()),
 	}
