@@ -3,10 +3,13 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"path/filepath"
+	"slices"
+	"strings"
+	"time"
 
 	"nestling/env"
 	"nestling/measure"
@@ -24,10 +27,12 @@ type Agent struct {
 	Checkpoint string // folder it was loaded from
 	policy     *policy.Policy
 	machine    schedule.Machine
+	rules      env.Rules
 }
 
-// Load reads the newest checkpoint of a run.
-func Load(run *results.Run, m schedule.Machine) (*Agent, error) {
+// Load reads the newest checkpoint of a run. The agent keeps to the rules that it was
+// trained under, and to exact arithmetic where that is asked for.
+func Load(run *results.Run, m schedule.Machine, exact bool) (*Agent, error) {
 	checkpoint, err := run.LatestCheckpoint()
 	if err != nil {
 		return nil, err
@@ -36,7 +41,9 @@ func Load(run *results.Run, m schedule.Machine) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Agent{Run: run, Checkpoint: checkpoint, policy: c.Policy, machine: m}, nil
+	rules := c.State.Rules
+	rules.Exact = rules.Exact || exact
+	return &Agent{Run: run, Checkpoint: checkpoint, policy: c.Policy, machine: m, rules: rules}, nil
 }
 
 // String names the agent for messages: "lstm, results/lstm/run_0, checkpoint_000120".
@@ -51,13 +58,73 @@ type Choice struct {
 	Trials   int    // schedules measured before this one was chosen
 }
 
-// Choose schedules a program: greedily for one trial, which measures nothing, or
-// by the best measured of the greedy schedule and of trials-1 drawn ones.
-func (a *Agent) Choose(ctx context.Context, lab env.Lab, p *program.Program, trials int, seed uint64) (Choice, error) {
-	if trials <= 1 {
-		return Choice{Schedule: search.Greedy(a.policy, p, a.machine), By: "greedy"}, nil
+// judging is how winners of a search are measured again: longer, and whatever the tuning
+// database knows.
+var judging = measure.Plan{Samples: 15, MinBlock: 2 * time.Millisecond, Fresh: true}
+
+// Search says how an agent looks for a schedule.
+type Search struct {
+	Method string // of search.Methods; "" is the best one
+	search.Budget
+	Seed uint64 // of the inputs and of what is drawn
+}
+
+// defaultMethod found the fastest schedules for the same budget.
+const defaultMethod = "refine"
+
+// Choose schedules a program: greedily for one trial, which measures nothing, or by
+// a search.
+func (a *Agent) Choose(ctx context.Context, lab env.Lab, p *program.Program, s Search) (Choice, error) {
+	if s.Trials <= 1 {
+		return Choice{Schedule: search.Greedy(a.policy, p, a.machine, a.rules), By: "greedy"}, nil
 	}
-	evaluator := env.NewLive(lab, measure.Plan{Seed: seed}, a.machine)
-	found, err := search.Best(ctx, a.policy, p, a.machine, evaluator, trials, rand.New(rand.NewPCG(seed, 0)))
-	return Choice{Schedule: found.Schedule, By: "search", Trials: found.Trials}, err
+	if s.Method == "" {
+		s.Method = defaultMethod
+	}
+	method, err := search.Find(s.Method)
+	if err != nil {
+		return Choice{}, err
+	}
+	again := judging
+	again.Seed = s.Seed
+	found, err := search.Run(ctx, method, p, search.Options{
+		Policy: a.policy, Machine: a.machine, Rules: a.rules, Budget: s.Budget, Seed: s.Seed,
+		Evaluator: env.NewLive(lab, measure.Plan{Seed: s.Seed}, a.machine),
+		Judge:     env.NewLive(lab, again, a.machine),
+	})
+	return Choice{Schedule: found.Schedule, By: s.Method + " search", Trials: found.Trials}, err
+}
+
+// Rules are what the agent keeps to.
+func (a *Agent) Rules() env.Rules { return a.rules }
+
+// Policy is what the agent decides with.
+func (a *Agent) Policy() *policy.Policy { return a.policy }
+
+// alternatives is how many options an explanation shows of each question.
+const alternatives = 5
+
+// Explain tells how the agent comes to its first choice for a program: a line for each
+// question, with the most probable answers and, of the first, the value expected.
+func (a *Agent) Explain(p *program.Program) []string {
+	var lines []string
+	e := env.NewSpace(p, a.machine, a.rules).NewEpisode()
+	for !e.Done() {
+		probabilities, values := a.policy.Foresee([]*env.Episode{e})
+		labels := e.Labels()
+		order := make([]int, len(labels))
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(probabilities[0][j], probabilities[0][i]) })
+		var shown []string
+		for _, i := range order[:min(alternatives, len(order))] {
+			shown = append(shown, fmt.Sprintf("%s %.0f %%", labels[i], 100*probabilities[0][i]))
+		}
+		lines = append(lines, fmt.Sprintf("  %-34s %s  (value %+.2f)", e.Asked(), strings.Join(shown, ", "), values[0]))
+		if _, err := e.Answer(order[0]); err != nil {
+			panic("agent: an option is refused: " + err.Error())
+		}
+	}
+	return append(lines, strings.Split(strings.TrimSpace(e.Schedule().String()), "\n")...)
 }

@@ -34,8 +34,9 @@ type Episode struct {
 	order []int // of operations, for loop actions
 	at    int   // index into order
 
-	past []pastAction
-	open action
+	past    []pastAction
+	answers []int // to the questions that were asked
+	open    action
 }
 
 // pastAction is an action taken. Going on to the next operation is none.
@@ -113,8 +114,12 @@ func (e *Episode) Answer(index int) (acted bool, err error) {
 	if acted, err = e.answer(index); err != nil {
 		return false, err
 	}
+	e.answers = append(e.answers, index)
 	return e.settle() || acted, nil
 }
+
+// Answers are those given so far.
+func (e *Episode) Answers() []int { return slices.Clone(e.answers) }
 
 // settle asks the next question, and answers those that have one answer.
 func (e *Episode) settle() (acted bool) {
@@ -193,4 +198,14 @@ func (e *Episode) before() schedule.Schedule {
 		return e.entries[:len(e.entries)-1]
 	}
 	return e.entries
+}
+
+// Clone is an independent episode at the same place.
+func (e *Episode) Clone() *Episode {
+	c := *e
+	c.state = e.state.Clone()
+	// What is appended to one of the two must not be seen by the other.
+	c.waiting, c.made, c.entries = slices.Clip(e.waiting), slices.Clip(e.made), slices.Clip(e.entries)
+	c.past, c.answers = slices.Clip(e.past), slices.Clip(e.answers)
+	return &c
 }

@@ -37,7 +37,7 @@ func TestEveryAnswerLeadsToALegalSchedule(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := anyProgram(t)
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
-		space := env.NewSpace(p, machine)
+		space := env.NewSpace(p, machine, env.Rules{})
 		for range 5 {
 			e := space.NewEpisode()
 			for answers := 0; !e.Done(); answers++ {

@@ -181,23 +181,3 @@ func TestBadRecordingsNameTheLine(t *testing.T) {
 		}
 	}
 }
-
-func TestEverythingReachableByDrawingIsTabulated(t *testing.T) {
-	p := envtest.Add(4, 8)
-	known := map[string]bool{}
-	for _, s := range envtest.Reachable(p) {
-		if err := schedule.Check(p, s); err != nil {
-			t.Fatal(err)
-		}
-		known[s.String()] = true
-	}
-	for range 500 {
-		e := env.New(p, machine)
-		if err := env.Play([]*env.Episode{e}, drawAll); err != nil {
-			t.Fatal(err)
-		}
-		if s := e.Schedule().String(); !known[s] {
-			t.Errorf("%s can be drawn but is not tabulated", s)
-		}
-	}
-}

@@ -22,14 +22,19 @@ type Lab interface {
 type Live struct {
 	lab       Lab
 	plan      measure.Plan
-	machine   schedule.Machine
-	baselines map[string]Baseline // of the default schedule, by program hash
-	broken    map[string]string   // why the default schedule has none
+	against   func(*program.Program) schedule.Schedule // what schedules are compared with
+	baselines map[string]Baseline                      // of the default schedule, by program hash
+	broken    map[string]string                        // why the default schedule has none
 }
 
 // NewLive judges on one laboratory; every measurement follows the plan.
 func NewLive(lab Lab, plan measure.Plan, m schedule.Machine) *Live {
-	return &Live{lab: lab, plan: plan, machine: m,
+	return NewLiveAgainst(lab, plan, func(p *program.Program) schedule.Schedule { return schedule.Default(p, m) })
+}
+
+// NewLiveAgainst compares with other schedules than the default ones.
+func NewLiveAgainst(lab Lab, plan measure.Plan, against func(*program.Program) schedule.Schedule) *Live {
+	return &Live{lab: lab, plan: plan, against: against,
 		baselines: map[string]Baseline{}, broken: map[string]string{}}
 }
 
@@ -110,5 +115,5 @@ func (l *Live) measureBaselines(ctx context.Context, tasks []Task) error {
 }
 
 func (l *Live) baseline(p *program.Program) measure.Candidate {
-	return measure.Candidate{Program: p, Schedule: schedule.Default(p, l.machine)}
+	return measure.Candidate{Program: p, Schedule: l.against(p)}
 }

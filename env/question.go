@@ -1,6 +1,7 @@
 package env
 
 import (
+	"fmt"
 	"slices"
 
 	"nestling/schedule"
@@ -140,7 +141,7 @@ func (e *Episode) loopOffers(op int) []offer {
 	}
 	var out []offer
 	for _, a := range candidates {
-		if e.state.Check(op, a) == nil {
+		if e.space.rules.kind(a.Kind, volume(e.tile(op))) && e.state.Check(op, a) == nil {
 			out = append(out, offer{a, a.Args})
 		}
 	}
@@ -170,7 +171,8 @@ func (e *Episode) tileSizes() []option {
 	if a.sizes == nil {
 		a.loops = len(e.state.Loops(e.op()))
 		for l := range a.loops {
-			a.sizes = append(a.sizes, append([]int{0}, usual(e.state.TileSizes(e.op(), l, a.kind))...))
+			sizes := slices.DeleteFunc(e.state.TileSizes(e.op(), l, a.kind), func(n int) bool { return !e.space.rules.size(n) })
+			a.sizes = append(a.sizes, append([]int{0}, usual(sizes)...))
 		}
 	}
 	loop := e.tiledLoop()
@@ -209,4 +211,46 @@ func usual(divisors []int) []int {
 		divisors = slices.Delete(divisors, odd, odd+1)
 	}
 	return divisors
+}
+
+// Asked says what the open question is, for people: "conv0: T, size of loop 3 (of 56)".
+func (e *Episode) Asked() string {
+	text := e.self().Name + ": "
+	a := &e.open
+	if a.kind == "" {
+		return text + "which action"
+	}
+	asked, loop, _ := e.asked(a.options[0])
+	switch asked {
+	case askSize:
+		bound := e.state.Loops(e.op())[loop].Bound
+		return fmt.Sprintf("%s%s, size in loop %d (of %d)", text, a.kind, loop, bound)
+	case askLoop:
+		return fmt.Sprintf("%s%s, which loop", text, a.kind)
+	case askOperand:
+		return fmt.Sprintf("%s%s, which operand", text, a.kind)
+	case askDimension:
+		return fmt.Sprintf("%s%s, which dimension of operand %d", text, a.kind, a.words[0])
+	}
+	return fmt.Sprintf("%s%s, number %d", text, a.kind, len(a.words))
+}
+
+// Labels spell the options of the open question.
+func (e *Episode) Labels() []string {
+	var out []string
+	for _, o := range e.open.options {
+		switch asked, _, _ := e.asked(o); {
+		case asked == askKind:
+			out = append(out, string(o.kind))
+		case asked == askDimension && o.word%2 == 0:
+			out = append(out, fmt.Sprintf("%d last", o.word/2))
+		case asked == askDimension:
+			out = append(out, fmt.Sprintf("%d first", o.word/2))
+		case asked == askSize && o.word == 0 && tiles(o.kind):
+			out = append(out, "whole")
+		default:
+			out = append(out, fmt.Sprint(o.word))
+		}
+	}
+	return out
 }

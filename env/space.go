@@ -13,13 +13,14 @@ import (
 type Space struct {
 	program *program.Program
 	machine schedule.Machine
+	rules   Rules
 	stages  map[string]*stage // by the rewrites made so far
 }
 
 // NewSpace prepares for episodes on a program, which must not change and must have at
 // least one operation.
-func NewSpace(p *program.Program, m schedule.Machine) *Space {
-	return &Space{program: p, machine: m, stages: map[string]*stage{"": newStage(p)}}
+func NewSpace(p *program.Program, m schedule.Machine, r Rules) *Space {
+	return &Space{program: p, machine: m, rules: r, stages: map[string]*stage{"": newStage(p)}}
 }
 
 // Program is what is scheduled.
@@ -64,7 +65,9 @@ func (s *Space) rewrites(at *stage, name string, made []schedule.Action) []offer
 	var offers []offer
 	if op, err := at.program.OpIndex(name); err == nil {
 		for _, a := range schedule.Offers(at.program, op, s.machine, made) {
-			offers = append(offers, offer{a, words(a)})
+			if s.rules.rewrite(a) {
+				offers = append(offers, offer{a, words(a)})
+			}
 		}
 	}
 	at.offers[name] = offers

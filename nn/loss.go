@@ -81,6 +81,16 @@ func Sample(logits []float32, rng *rand.Rand) int {
 	return len(logits) - 1
 }
 
+// Softmax is the probability of each of some logits.
+func Softmax(logits []float32) []float64 {
+	c := newCategorical(logits)
+	out := make([]float64, len(logits))
+	for i := range out {
+		out[i] = math.Exp(c.logProb(i))
+	}
+	return out
+}
+
 // Argmax is the index of the largest logit, the first of equals.
 func Argmax(logits []float32) int {
 	best := 0

@@ -17,9 +17,8 @@ import (
 
 // Options of one optimisation.
 type Options struct {
-	Trials int    // schedules to measure; 1 is the greedy one alone
-	Seed   uint64 // of the draws and of the inputs
-	Out    string // folder for the files
+	agent.Search
+	Out string // folder for the files
 }
 
 // Report is what an optimisation found.
@@ -50,7 +49,7 @@ const (
 // program and the default schedule, and exports the agent's schedule, or the
 // default one where that turned out faster.
 func Run(ctx context.Context, lab *measure.Lab, a *agent.Agent, p *program.Program, o Options) (*Report, error) {
-	choice, err := a.Choose(ctx, lab, p, o.Trials, o.Seed)
+	choice, err := a.Choose(ctx, lab, p, o.Search)
 	if err != nil {
 		return nil, err
 	}

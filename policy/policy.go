@@ -207,6 +207,28 @@ func (p *Policy) answer(query *nn.Tensor, episodes []*env.Episode, pending []int
 	return left
 }
 
+// Foresee tells how probable each option of the open question of each episode is, and
+// the return that is expected. No episode may be over, and none is changed.
+func (p *Policy) Foresee(episodes []*env.Episode) (probabilities [][]float64, values []float64) {
+	if len(episodes) == 0 {
+		return nil, nil
+	}
+	p.tape.Reset()
+	obs := make([]*env.Observation, len(episodes))
+	var asked asked
+	for i, e := range episodes {
+		obs[i] = e.Observe()
+		asked.add(i, e.Question())
+	}
+	query, value := p.look(p.tape, obs)
+	logits := p.head.weigh(p.tape, query, &asked)
+	for i, c := range asked.choices {
+		probabilities = append(probabilities, nn.Softmax(logits.Data[c.From:c.To]))
+		values = append(values, float64(value.Data[i]))
+	}
+	return probabilities, values
+}
+
 // Evaluate computes, for actions that were taken, what Decision holds, all [batch], on a
 // tape.
 func (p *Policy) Evaluate(t *nn.Tape, steps []env.Step) (logProb, entropy, value *nn.Tensor) {

@@ -26,6 +26,7 @@ type State struct {
 	Model              string                  `json:"model"`
 	Policy             policy.Config           `json:"policy"`
 	Config             Config                  `json:"config"`
+	Rules              env.Rules               `json:"rules"`
 	Iteration          int                     `json:"iteration"`
 	Elapsed            float64                 `json:"elapsed_s"`
 	Schedules          int                     `json:"schedules"` // judged so far
@@ -143,7 +144,7 @@ func newTrainer(o TrainOptions) (*trainer, error) {
 		return nil, errors.New("there are no programs to train on")
 	}
 	t := &trainer{TrainOptions: o, tape: nn.NewTape(), source: rand.NewPCG(o.Config.Seed, 1), remembered: map[string][]step{}}
-	t.spaces = spaces(o.Programs, o.Machine)
+	t.spaces = spaces(o.Programs, o.Machine, o.Rules)
 	t.state.Memories = map[string]Memory{}
 	t.rng = rand.New(t.source)
 	var err error
@@ -207,6 +208,7 @@ func (t *trainer) resume(dir string) error {
 func (t *trainer) save() error {
 	s := &t.state
 	s.Model, s.Policy, s.Config = t.agent.Name(), t.agent.Config(), t.Config
+	s.Rules = t.Rules
 	s.Baselines = t.Evaluator.Baselines()
 	var err error
 	if s.Random, err = t.source.MarshalBinary(); err != nil {

@@ -2,6 +2,7 @@ package ppo
 
 import (
 	"fmt"
+	"slices"
 )
 
 // Memory is the best episode met so far on a program: what was done, and what it
@@ -20,12 +21,25 @@ func (t *trainer) remember(episodes []*episode) {
 			continue
 		}
 		m := Memory{Reward: e.feedback.Reward()}
-		for _, s := range e.steps {
+		steps := slices.Concat(e.prefix, e.steps)
+		for _, s := range steps {
 			m.Answers = append(m.Answers, s.Answers)
 		}
 		t.state.Memories[hash] = m
-		t.remembered[hash] = e.steps
+		t.remembered[hash] = steps
 	}
+}
+
+// known is the mean of the best rewards, in a fixed order for the last bit's sake.
+func (t *trainer) known() float64 {
+	sum, n := 0.0, 0
+	for _, p := range t.Programs {
+		if m, ok := t.state.Memories[p.Hash]; ok {
+			sum += m.Reward
+			n++
+		}
+	}
+	return sum / float64(max(1, n))
 }
 
 // replay plays the remembered actions of a checkpoint again, for the observations.

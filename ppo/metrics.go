@@ -23,13 +23,15 @@ type Metrics struct {
 	Elapsed   float64 `json:"elapsed_s"` // training time so far, that before a resume included
 	Seconds   float64 `json:"seconds"`   // of this iteration
 
-	Reward        float64 `json:"reward"`         // mean over episodes
+	Reward        float64 `json:"reward"`         // mean over episodes that are no branches
 	RewardStdDev  float64 `json:"reward_stddev"`  //
 	RewardAverage float64 `json:"reward_average"` // mean over the last iterations
 	// Speedup over the default schedule: geometric mean over the schedules that
 	// were measured, and the largest. Failures are counted, not averaged.
 	Speedup     float64 `json:"speedup"`
 	BestSpeedup float64 `json:"best_speedup"`
+	// Known is the mean, over the programs met so far, of the best reward met on each.
+	Known float64 `json:"reward_known"`
 
 	Episodes int `json:"episodes"`
 	Steps    int `json:"steps"`   // actions
@@ -60,9 +62,11 @@ type Metrics struct {
 	GradientNorm      float64 `json:"gradient_norm"`      // before clipping
 }
 
-// summarize measures what was played and judged.
+// summarize measures what was played and judged. Rewards, speedups and decisions are
+// those of whole episodes; a branch shows more of what was met before than of the policy.
 func summarize(episodes []*episode) Metrics {
 	m := Metrics{Episodes: len(episodes)}
+	var whole []*episode
 	var rewards, speedups []float64
 	for _, e := range episodes {
 		f := e.feedback
@@ -77,15 +81,22 @@ func summarize(episodes []*episode) Metrics {
 				m.Failures = map[string]int{}
 			}
 			m.Failures[how]++
-		default:
-			speedups = append(speedups, math.Exp(f.LogSpeedup))
-			m.BestSpeedup = max(m.BestSpeedup, math.Exp(f.LogSpeedup))
 		}
-		rewards = append(rewards, f.Reward())
 		if f.Cached {
 			m.Cached++
 		} else {
 			m.New++
+		}
+		if f.Measured() {
+			m.BestSpeedup = max(m.BestSpeedup, math.Exp(f.LogSpeedup))
+		}
+		if e.prefix != nil {
+			continue
+		}
+		whole = append(whole, e)
+		rewards = append(rewards, f.Reward())
+		if f.Measured() {
+			speedups = append(speedups, math.Exp(f.LogSpeedup))
 		}
 	}
 	if len(rewards) > 0 {
@@ -94,7 +105,7 @@ func summarize(episodes []*episode) Metrics {
 	if len(speedups) > 0 {
 		m.Speedup = stats.GeometricMean(speedups)
 	}
-	m.decisions(episodes)
+	m.decisions(whole)
 	return m
 }
 
@@ -137,7 +148,7 @@ func explainedVariance(steps []*step) float64 {
 // curves are the numbers that TensorBoard draws.
 func (m *Metrics) curves() map[string]float64 {
 	out := map[string]float64{
-		"reward/mean": m.Reward, "reward/average": m.RewardAverage, "reward/stddev": m.RewardStdDev,
+		"reward/mean": m.Reward, "reward/known": m.Known, "reward/average": m.RewardAverage, "reward/stddev": m.RewardStdDev,
 		"speedup/geometric_mean": m.Speedup, "speedup/best": m.BestSpeedup,
 		"entropy/answer":      m.Entropy,
 		"entropy/coefficient": m.EntropyCoefficient,

@@ -28,6 +28,7 @@ type Config struct {
 	Iterations         int     `json:"iterations"`          // ends after so many; 0: no limit
 	Programs           int     `json:"programs"`            // drawn at random for an iteration
 	Repeats            int     `json:"repeats"`             // episodes on each of them; a reward counts by what it is above the others'
+	Branches           int     `json:"branches"`            // how many of those go back into the best episode met on the program, and another way then
 	LearningRate       float64 `json:"learning_rate"`       // of Adam
 	Epochs             int     `json:"epochs"`              // passes over the steps of an iteration, at most
 	Minibatch          int     `json:"minibatch"`           // steps of an update
@@ -48,11 +49,21 @@ type Config struct {
 // Defaults are the settings that `nestling train` starts from.
 func Defaults() Config {
 	return Config{
-		Seed: 1, Programs: 8, Repeats: 4, LearningRate: 1e-3, Epochs: 4, Minibatch: 64,
+		Seed: 1, Programs: 6, Repeats: 6, Branches: 2, LearningRate: 1e-3, Epochs: 4, Minibatch: 64,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
 		TargetKL: 0.03, GradientClip: 0.5, Imitation: 0.2,
 		EntropyCoefficient: 0.03, MaximumCoefficient: 0.3, EntropyFloor: 0.15,
 		AveragedIterations: 5,
+	}
+}
+
+// Paper are the settings of MLIR RL (arXiv:2409.11068): no imitation, no branches, no
+// floor under the entropy, epochs to the end.
+func Paper() Config {
+	return Config{
+		Seed: 1, Programs: 64, Repeats: 1, LearningRate: 1e-3, Epochs: 4, Minibatch: 32,
+		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95, GradientClip: 0.5,
+		EntropyCoefficient: 0.01, MaximumCoefficient: 0.01, AveragedIterations: 5,
 	}
 }
 
@@ -65,6 +76,7 @@ func (c Config) check() error {
 	}{
 		{"programs", c.Programs >= 1, "1 or more"},
 		{"repeats", c.Repeats >= 1, "1 or more"},
+		{"branches", c.Branches >= 0 && c.Branches < c.Repeats, "0 or more, and fewer than repeats"},
 		{"learning_rate", c.LearningRate > 0 && c.LearningRate < 1, "between 0 and 1"},
 		{"epochs", c.Epochs >= 1, "1 or more"},
 		{"minibatch", c.Minibatch >= 2, "2 or more"},
@@ -91,6 +103,7 @@ type TrainOptions struct {
 	Policy    policy.Config // its sizes
 	Programs  []*program.Program
 	Machine   schedule.Machine
+	Rules     env.Rules
 	Evaluator env.Evaluator
 	Run       *results.Run
 	// Budget ends the training after the iteration that uses it up, the time
@@ -169,6 +182,7 @@ func (t *trainer) iterate(ctx context.Context) error {
 	}
 	t.guardEntropy(&m)
 	t.remember(episodes)
+	m.Known = t.known()
 	if err := t.learn(episodes, &m); err != nil {
 		return err
 	}
@@ -219,6 +233,8 @@ type step struct {
 // episode is one program, scheduled and judged.
 type episode struct {
 	task     env.Task
+	playing  *env.Episode
+	prefix   []step // of a branch: done again, and nothing to learn from
 	steps    []step
 	feedback env.Feedback
 	others   float64 // mean reward of the other episodes on the same program
@@ -226,16 +242,42 @@ type episode struct {
 
 // play schedules a batch of programs with the policy, all in lock-step.
 func (t *trainer) play() []*episode {
-	return rollout(t.spaces, draw(t.Programs, t.Config, t.rng), func(unfinished []*env.Episode) []policy.Decision {
+	var episodes []*episode
+	for i, p := range draw(t.Programs, t.Config, t.rng) {
+		e := &episode{task: env.Task{Program: p}, playing: t.spaces[p.Hash].NewEpisode()}
+		if i%t.Config.Repeats < t.Config.Branches {
+			t.branch(e)
+		}
+		episodes = append(episodes, e)
+	}
+	rollout(episodes, func(unfinished []*env.Episode) []policy.Decision {
 		return t.agent.Act(unfinished, t.rng, false)
 	})
+	return episodes
+}
+
+// branch does the first actions of the best episode on the program again, as many as
+// chance will have it, so that what is drawn next is tried where it counts: good
+// beginnings are rare, and their ends are where most is left to gain (Ecoffet et al.
+// 2021, "First return, then explore").
+func (t *trainer) branch(e *episode) {
+	best := t.remembered[e.task.Program.Hash]
+	if len(best) == 0 {
+		return
+	}
+	for _, s := range best[:t.rng.IntN(len(best))] {
+		if _, err := e.playing.Replay(s.Answers); err != nil {
+			panic("ppo: what was done cannot be done again: " + err.Error())
+		}
+		e.prefix = append(e.prefix, s)
+	}
 }
 
 // spaces prepares for episodes on programs.
-func spaces(programs []*program.Program, m schedule.Machine) map[string]*env.Space {
+func spaces(programs []*program.Program, m schedule.Machine, r env.Rules) map[string]*env.Space {
 	out := map[string]*env.Space{}
 	for _, p := range programs {
-		out[p.Hash] = env.NewSpace(p, m)
+		out[p.Hash] = env.NewSpace(p, m, r)
 	}
 	return out
 }
@@ -252,21 +294,15 @@ func draw(programs []*program.Program, c Config, rng *rand.Rand) []*program.Prog
 	return out
 }
 
-// rollout plays an episode on each program; act takes one action in each of those that
-// are not over.
-func rollout(spaces map[string]*env.Space, programs []*program.Program, act func([]*env.Episode) []policy.Decision) []*episode {
-	episodes := make([]*episode, len(programs))
-	playing := make([]*env.Episode, len(programs))
-	for i, p := range programs {
-		episodes[i] = &episode{task: env.Task{Program: p}}
-		playing[i] = spaces[p.Hash].NewEpisode()
-	}
+// rollout plays episodes to their end; act takes one action in each of those that are
+// not over.
+func rollout(episodes []*episode, act func([]*env.Episode) []policy.Decision) {
 	for {
 		var unfinished []*env.Episode
 		var of []*episode
-		for i, e := range playing {
-			if !e.Done() {
-				unfinished, of = append(unfinished, e), append(of, episodes[i])
+		for _, e := range episodes {
+			if !e.playing.Done() {
+				unfinished, of = append(unfinished, e.playing), append(of, e)
 			}
 		}
 		if len(unfinished) == 0 {
@@ -276,10 +312,9 @@ func rollout(spaces map[string]*env.Space, programs []*program.Program, act func
 			of[i].steps = append(of[i].steps, step{Step: d.Step, logProb: d.LogProb, value: float64(d.Value), entropy: float64(d.Entropy)})
 		}
 	}
-	for i := range episodes {
-		episodes[i].task.Schedule = playing[i].Schedule()
+	for _, e := range episodes {
+		e.task.Schedule = e.playing.Schedule()
 	}
-	return episodes
 }
 
 // judge has all schedules of a batch measured.
@@ -307,18 +342,24 @@ func (e *episode) judged() bool { return e.feedback.Failed || e.feedback.Measure
 // between programs than between schedules, and the value has to learn only what
 // is left (leave-one-out baseline: Kool et al. 2019, "Buy 4 REINFORCE samples,
 // get a baseline for free!").
+//
+// Branches are held against each other alone: they begin better than others.
 func centre(episodes []*episode) {
-	sums, counts := map[string]float64{}, map[string]int{}
+	type group struct {
+		program string
+		branch  bool
+	}
+	of := func(e *episode) group { return group{e.task.Program.Hash, e.prefix != nil} }
+	sums, counts := map[group]float64{}, map[group]int{}
 	for _, e := range episodes {
 		if e.judged() {
-			sums[e.task.Program.Hash] += e.feedback.Reward()
-			counts[e.task.Program.Hash]++
+			sums[of(e)] += e.feedback.Reward()
+			counts[of(e)]++
 		}
 	}
 	for _, e := range episodes {
-		hash := e.task.Program.Hash
-		if e.judged() && counts[hash] > 1 {
-			e.others = (sums[hash] - e.feedback.Reward()) / float64(counts[hash]-1)
+		if g := of(e); e.judged() && counts[g] > 1 {
+			e.others = (sums[g] - e.feedback.Reward()) / float64(counts[g]-1)
 		}
 	}
 }

@@ -70,11 +70,7 @@ func childTrains(dir string) error {
 	if err != nil {
 		return err
 	}
-	evaluator, err := readTable()
-	if err != nil {
-		return err
-	}
-	return Train(context.Background(), small(run, evaluator, killedIterations, func(Metrics) error { return nil }))
+	return Train(context.Background(), small(run, envtest.Truth(worth), killedIterations, func(Metrics) error { return nil }))
 }
 
 func TestKillsAtAnyMomentLoseNothing(t *testing.T) {
@@ -121,14 +117,6 @@ func programs() []*program.Program {
 	return []*program.Program{envtest.Add(8), envtest.Add(16), envtest.Add(4, 8), envtest.Add(2, 16)}
 }
 
-func readTable() (*env.Recorded, error) {
-	lines, err := envtest.Tabulate(worth, programs()...)
-	if err != nil {
-		return nil, err
-	}
-	return env.ReadRecording(lines)
-}
-
 // training is a small training in a new run; its metrics end up in curve, without
 // what the clock says.
 func training(t testing.TB, root string, iterations int, curve *[]Metrics) TrainOptions {
@@ -137,11 +125,7 @@ func training(t testing.TB, root string, iterations int, curve *[]Metrics) Train
 	if err != nil {
 		t.Fatal(err)
 	}
-	evaluator, err := readTable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return small(run, evaluator, iterations, func(m Metrics) error {
+	return small(run, envtest.Truth(worth), iterations, func(m Metrics) error {
 		*curve = append(*curve, timeless(m))
 		return nil
 	})
@@ -151,7 +135,7 @@ func small(run *results.Run, evaluator env.Evaluator, iterations int, report fun
 	c := Defaults()
 	c.Iterations, c.Programs, c.Repeats, c.Minibatch, c.LearningRate = iterations, 4, 4, 32, 3e-3
 	return TrainOptions{
-		Config: c, Model: "lstm", Policy: policy.Config{Embedding: 24, Encoder: 24, Trunk: 24, Layers: 2},
+		Config: c, Model: "lstm", Policy: policy.Config{Width: 24, Layers: 1, Trunk: 24, TrunkLayers: 2, Option: 16},
 		Programs: programs(), Machine: machine, Evaluator: evaluator, Run: run, Report: report,
 	}
 }
@@ -214,7 +198,7 @@ func TestLearningBeatsTheRandomPolicy(t *testing.T) {
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			var learned, random []Metrics
-			o := training(t, t.TempDir(), 40, &learned)
+			o := training(t, t.TempDir(), 80, &learned)
 			o.Config.Seed, o.Config.Programs, o.Config.Repeats, o.Config.Minibatch = seed, 8, 4, 64
 			train(t, o)
 			o.Report = func(m Metrics) error {
@@ -393,8 +377,8 @@ func TestLoadGivesThePolicyThatWasTrained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	obs := []env.Observation{env.New(programs()[0], machine).Observe()}
-	if d := c.Policy.Act(obs, nil, true); len(d) != 1 || c.State.Iteration != 2 || c.Policy.Name() != "lstm" {
+	episodes := []*env.Episode{env.NewSpace(programs()[0], machine, env.Rules{}).NewEpisode()}
+	if d := c.Policy.Act(episodes, nil, true); len(d) != 1 || c.State.Iteration != 2 || c.Policy.Name() != "lstm" {
 		t.Errorf("decisions %v of %s, iteration %d", d, c.Policy.Name(), c.State.Iteration)
 	}
 	if d := cmp.Diff(o.Policy, c.Policy.Config()); d != "" {
@@ -437,7 +421,7 @@ func TestCollapseGuardRaisesTheEntropyCoefficient(t *testing.T) {
 
 func TestTheEntropyBonusRevivesACollapsedPolicy(t *testing.T) {
 	var curve []Metrics
-	o := training(t, t.TempDir(), 50, &curve)
+	o := training(t, t.TempDir(), 150, &curve)
 	o.Config.EntropyFloor, o.Config.MaximumCoefficient = 0.6, 1
 	train(t, o)
 	fell, rose := false, false
@@ -474,7 +458,7 @@ func TestTrainFailsClearly(t *testing.T) {
 	}{
 		{"settings", func(o *TrainOptions) { o.Config.Clip = 2 }, "setting clip must be between 0 and 1"},
 		{"no programs", func(o *TrainOptions) { o.Programs = nil }, "no programs"},
-		{"model", func(o *TrainOptions) { o.Model = "gpt-2" }, "gpt-2"},
+		{"model", func(o *TrainOptions) { o.Model = "gpt-5" }, "gpt-5"},
 		{"evaluator", func(o *TrainOptions) { o.Evaluator = constant{o.Evaluator, env.Feedback{}, broken} }, "iteration 1: the machine is on fire"},
 		{"not a number", func(o *TrainOptions) {
 			o.Evaluator = constant{o.Evaluator, env.Feedback{LogSpeedup: math.NaN()}, nil}
@@ -526,7 +510,7 @@ func BenchmarkIteration(b *testing.B) {
 	o := training(b, b.TempDir(), b.N, &curve)
 	o.Config = Defaults()
 	o.Config.Iterations = b.N
-	o.Policy = policy.DefaultConfig()
+	o.Policy = policy.DefaultConfig("lstm")
 	b.ResetTimer()
 	train(b, o)
 }

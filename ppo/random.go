@@ -15,7 +15,7 @@ func Random(ctx context.Context, o TrainOptions) error {
 		return err
 	}
 	rng := rand.New(rand.NewPCG(o.Config.Seed, 2))
-	known := spaces(o.Programs, o.Machine)
+	known := spaces(o.Programs, o.Machine, o.Rules)
 	for i := range o.Config.Iterations {
 		var episodes []*episode
 		for _, p := range draw(o.Programs, o.Config, rng) {

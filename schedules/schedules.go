@@ -33,10 +33,13 @@ type Reference struct {
 // be used: its transforms add errors of a few 1e-5 of the scale.
 const winogradTolerance = 1e-4
 
+// ForbidsWinograd tells whether a tolerance keeps Winograd's algorithm out.
+func ForbidsWinograd(tolerance float64) bool { return tolerance < winogradTolerance }
+
 // Meets tells whether a schedule's arithmetic keeps within a tolerance, as a
 // share of Σ|terms| of an output.
 func Meets(s schedule.Schedule, tolerance float64) bool {
-	return tolerance >= winogradTolerance || !slices.ContainsFunc(s, func(o schedule.OpSchedule) bool {
+	return !ForbidsWinograd(tolerance) || !slices.ContainsFunc(s, func(o schedule.OpSchedule) bool {
 		return slices.ContainsFunc(o.Actions, func(a schedule.Action) bool {
 			return a.Kind == schedule.Winograd || a.Kind == schedule.WinogradChain
 		})

@@ -1,12 +1,14 @@
-// Package search finds schedules with a trained policy: its first choice, or
-// the best measured among its first choice and samples.
+// Package search finds schedules with a trained policy and measured feedback.
 package search
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
+	"time"
 
 	"nestling/env"
 	"nestling/policy"
@@ -14,71 +16,202 @@ import (
 	"nestling/schedule"
 )
 
+// Budget ends a search: with the trial or after the moment that uses it up.
+type Budget struct {
+	Trials int           // different schedules to measure
+	Time   time.Duration // 0: no limit
+}
+
 // Found is the outcome of a search.
 type Found struct {
 	Schedule schedule.Schedule
-	// Feedback is what the trial of the schedule gave. The best of many trials
-	// is partly luck: measure it again, fresh, before believing it.
-	Feedback env.Feedback
-	Trials   int // different schedules tried
+	Feedback env.Feedback // of its last measurement
+	Trials   int          // different schedules tried
 }
 
-// Greedy is the schedule of the most probable actions. Nothing is measured.
-func Greedy(p *policy.Policy, target *program.Program, m schedule.Machine) schedule.Schedule {
-	return play(p, target, m, 1, nil)[0]
+// Methods are the ways to search, by name.
+var Methods = map[string]Method{
+	"sample": sample,
+	"refine": refine,
+	"beam":   beam,
+	"tree":   tree,
 }
 
-// Best tries the greedy schedule and samples-1 drawn from the policy, each
-// different one once, and returns the fastest. Where all fail it is an error
-// with the reason of the first.
-func Best(ctx context.Context, p *policy.Policy, target *program.Program, m schedule.Machine, evaluator env.Evaluator, samples int, rng *rand.Rand) (Found, error) {
-	drawn := play(p, target, m, samples-1, rng)
-	tasks := different(target, append([]schedule.Schedule{Greedy(p, target, m)}, drawn...))
-	feedback, err := evaluator.Evaluate(ctx, tasks)
-	if err != nil {
+// Method proposes schedules to a trial until that says that it is over.
+type Method func(context.Context, *trial) error
+
+// Find returns the method of that name, or says which there are.
+func Find(name string) (Method, error) {
+	if m, ok := Methods[name]; ok {
+		return m, nil
+	}
+	var names []string
+	for known := range Methods {
+		names = append(names, known)
+	}
+	slices.Sort(names)
+	return nil, fmt.Errorf("no search %q; there are %s", name, strings.Join(names, ", "))
+}
+
+// Greedy is the schedule of the most probable answers. Nothing is measured.
+func Greedy(p *policy.Policy, target *program.Program, m schedule.Machine, r env.Rules) schedule.Schedule {
+	e := env.NewSpace(target, m, r).NewEpisode()
+	for !e.Done() {
+		p.Act([]*env.Episode{e}, nil, true)
+	}
+	return e.Schedule()
+}
+
+// Options say what to search with.
+type Options struct {
+	Policy    *policy.Policy // nil: every answer is drawn uniformly
+	Machine   schedule.Machine
+	Rules     env.Rules
+	Evaluator env.Evaluator
+	// Judge measures the winners again, for the best of many trials is partly luck; nil
+	// believes the trials.
+	Judge  env.Evaluator
+	Budget Budget
+	Seed   uint64
+}
+
+// winners is how many schedules are measured again.
+const winners = 4
+
+// Run searches for a fast schedule: the policy's greedy choice first, then what the
+// method proposes. Where all fail it is an error with the reason of the first.
+func Run(ctx context.Context, method Method, target *program.Program, o Options) (Found, error) {
+	t := &trial{
+		Options: o, space: env.NewSpace(target, o.Machine, o.Rules), rng: rand.New(rand.NewPCG(o.Seed, 3)),
+		start: time.Now(), seen: map[string]int{},
+	}
+	if o.Policy != nil {
+		greedy := t.space.NewEpisode()
+		t.finish([]*env.Episode{greedy}, nil)
+		if err := t.measure(ctx, []*env.Episode{greedy}); err != nil {
+			return Found{}, err
+		}
+	}
+	if err := method(ctx, t); err != nil {
 		return Found{}, err
 	}
-	best := -1
-	for i, f := range feedback {
-		if f.Measured() && (best < 0 || f.LogSpeedup > feedback[best].LogSpeedup) {
-			best = i
-		}
-	}
-	if best < 0 {
-		return Found{}, errors.New("no schedule that the policy proposes works: " + feedback[0].Reason)
-	}
-	return Found{tasks[best].Schedule, feedback[best], len(tasks)}, nil
+	return t.decide(ctx)
 }
 
-// play schedules a program n times at once, greedily where rng is nil.
-func play(p *policy.Policy, target *program.Program, m schedule.Machine, n int, rng *rand.Rand) []schedule.Schedule {
-	space := env.NewSpace(target, m)
-	episodes := make([]*env.Episode, n)
-	for i := range episodes {
-		episodes[i] = space.NewEpisode()
+// trial is a search under way.
+type trial struct {
+	Options
+	space *env.Space
+	rng   *rand.Rand
+	start time.Time
+	seen  map[string]int // index into tried, by the schedule's text
+	tried []attempt
+}
+
+// attempt is one schedule with its feedback.
+type attempt struct {
+	schedule schedule.Schedule
+	answers  []int
+	feedback env.Feedback
+}
+
+// left is how many trials remain.
+func (t *trial) left() int {
+	if t.Budget.Time > 0 && time.Since(t.start) > t.Budget.Time {
+		return 0
 	}
+	return max(0, t.Budget.Trials-len(t.tried))
+}
+
+// finish plays episodes to their end: drawing from the policy, or with its most probable
+// answers where rng is nil.
+func (t *trial) finish(episodes []*env.Episode, rng *rand.Rand) {
 	for {
 		unfinished := slices.DeleteFunc(slices.Clone(episodes), (*env.Episode).Done)
-		if len(unfinished) == 0 {
-			break
+		switch {
+		case len(unfinished) == 0:
+			return
+		case t.Policy == nil:
+			for _, e := range unfinished {
+				e.Draw(rng)
+			}
+		default:
+			t.Policy.Act(unfinished, rng, rng == nil)
 		}
-		p.Act(unfinished, rng, rng == nil)
 	}
-	out := make([]schedule.Schedule, n)
-	for i := range out {
-		out[i] = episodes[i].Schedule()
-	}
-	return out
 }
 
-func different(target *program.Program, schedules []schedule.Schedule) []env.Task {
-	var out []env.Task
-	seen := map[string]bool{}
-	for _, s := range schedules {
-		if text := s.String(); !seen[text] {
-			seen[text] = true
-			out = append(out, env.Task{Program: target, Schedule: s})
+// measure tries the schedules of finished episodes that were not tried before, as many
+// as there are trials left.
+func (t *trial) measure(ctx context.Context, episodes []*env.Episode) error {
+	var tasks []env.Task
+	first := len(t.tried)
+	for _, e := range episodes {
+		s := e.Schedule()
+		text := s.String()
+		if _, known := t.seen[text]; known || t.left() == 0 {
+			continue
+		}
+		t.seen[text] = len(t.tried)
+		t.tried = append(t.tried, attempt{schedule: s, answers: e.Answers()})
+		tasks = append(tasks, env.Task{Program: t.space.Program(), Schedule: s})
+	}
+	feedback, err := t.Evaluator.Evaluate(ctx, tasks)
+	for i, f := range feedback {
+		t.tried[first+i].feedback = f
+	}
+	return err
+}
+
+// of is the reward of a finished episode that was tried; false if it was not.
+func (t *trial) of(e *env.Episode) (float64, bool) {
+	i, known := t.seen[e.Schedule().String()]
+	if !known {
+		return 0, false
+	}
+	return t.tried[i].feedback.Reward(), true
+}
+
+// best lists the n fastest attempts, the fastest first.
+func (t *trial) best(n int) []attempt {
+	ranked := slices.DeleteFunc(slices.Clone(t.tried), func(a attempt) bool { return !a.feedback.Measured() })
+	slices.SortStableFunc(ranked, func(a, b attempt) int {
+		switch {
+		case a.feedback.LogSpeedup > b.feedback.LogSpeedup:
+			return -1
+		case a.feedback.LogSpeedup < b.feedback.LogSpeedup:
+			return 1
+		}
+		return 0
+	})
+	return ranked[:min(n, len(ranked))]
+}
+
+// decide measures the winners again and returns the fastest.
+func (t *trial) decide(ctx context.Context) (Found, error) {
+	ranked := t.best(winners)
+	if len(ranked) == 0 {
+		if len(t.tried) == 0 {
+			return Found{}, errors.New("the budget ended before a schedule was tried")
+		}
+		return Found{}, errors.New("no schedule that was tried works: " + t.tried[0].feedback.Reason)
+	}
+	best := ranked[0]
+	if t.Judge != nil && len(ranked) > 1 {
+		tasks := make([]env.Task, len(ranked))
+		for i, a := range ranked {
+			tasks[i] = env.Task{Program: t.space.Program(), Schedule: a.schedule}
+		}
+		feedback, err := t.Judge.Evaluate(ctx, tasks)
+		if err != nil {
+			return Found{}, err
+		}
+		for i, f := range feedback {
+			if f.Measured() && (i == 0 || !best.feedback.Measured() || f.LogSpeedup > best.feedback.LogSpeedup) {
+				best = ranked[i]
+				best.feedback = f
+			}
 		}
 	}
-	return out
+	return Found{best.schedule, best.feedback, len(t.tried)}, nil
 }

@@ -183,3 +183,20 @@ func expandedPercentiles(replicates []float64, n int) Interval {
 	slices.Sort(replicates)
 	return Interval{sortedQuantile(replicates, tail), sortedQuantile(replicates, 1-tail)}
 }
+
+// GeometricMeanInterval is the 95 % interval of the geometric mean of positive values, by
+// bootstrap over them.
+func GeometricMeanInterval(x []float64) Interval {
+	if len(x) == 0 {
+		return Interval{math.NaN(), math.NaN()}
+	}
+	rng := rand.New(rand.NewPCG(0x9e3779b97f4a7c15, 3))
+	means, drawn := make([]float64, resamples), make([]float64, len(x))
+	for i := range means {
+		for j := range drawn {
+			drawn[j] = x[rng.IntN(len(x))]
+		}
+		means[i] = GeometricMean(drawn)
+	}
+	return expandedPercentiles(means, len(x))
+}

@@ -58,7 +58,7 @@ func TestEveryLegalScheduleIsRight(t *testing.T) {
 		var batch []measure.Candidate
 		for range min(50, *draws-done) {
 			p := programs[rng.IntN(len(programs))]
-			batch = append(batch, measure.Candidate{Program: p, Schedule: randomSchedule(t, p, lab.Machine(), rng), Baseline: 1e6})
+			batch = append(batch, measure.Candidate{Program: p, Schedule: randomSchedule(p, lab.Machine(), rng), Baseline: 1e6})
 		}
 		done += len(batch)
 		outcomes, err := lab.Evaluate(context.Background(), batch, measure.Plan{Samples: 1, Budget: 10 * time.Millisecond, Limit: 10 * time.Second})
@@ -100,14 +100,8 @@ func legalPrograms(t *testing.T, lab *measure.Lab) []*program.Program {
 	return programs
 }
 
-func randomSchedule(t *testing.T, p *program.Program, m schedule.Machine, rng *rand.Rand) schedule.Schedule {
-	t.Helper()
-	e := env.New(p, m)
-	for !e.Done() {
-		o := e.Observe()
-		if _, err := e.Step(o.Mask.Draw(rng)); err != nil {
-			t.Fatal(err)
-		}
-	}
+func randomSchedule(p *program.Program, m schedule.Machine, rng *rand.Rand) schedule.Schedule {
+	e := env.NewSpace(p, m, env.Rules{}).NewEpisode()
+	e.Draw(rng)
 	return e.Schedule()
 }

@@ -13,6 +13,7 @@ import (
 
 	"nestling/env"
 	"nestling/measure"
+	"nestling/policy"
 	"nestling/ppo"
 	"nestling/program"
 	"nestling/results"
@@ -67,7 +68,7 @@ func recordedOptions(t *testing.T, programs []*program.Program, evaluator env.Ev
 			return nil
 		},
 	}
-	o.Policy.Embedding, o.Policy.Encoder, o.Policy.Trunk, o.Policy.Layers = 64, 64, 64, 2
+	o.Policy = policy.Config{Width: 64, Layers: 1, Trunk: 64, TrunkLayers: 2, Option: 64}
 	return o, curve
 }
 

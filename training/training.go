@@ -19,6 +19,7 @@ import (
 	"nestling/ppo"
 	"nestling/program"
 	"nestling/results"
+	"nestling/schedule"
 	"nestling/suite"
 )
 
@@ -28,8 +29,20 @@ type Setup struct {
 	Programs int        `json:"programs"`       // how many are generated, unless Data is set
 	Data     string     `json:"data,omitempty"` // folder of the user's own .mlir files
 	Threads  int        `json:"threads"`
+	Preset   string     `json:"preset,omitempty"` // "" is ours; see Presets
+	Exact    bool       `json:"exact,omitempty"`  // without Winograd's algorithm
 	Config   ppo.Config `json:"config"`
 }
+
+// Presets are the ways to set a training up, by name, with their settings of the
+// learning.
+//
+// "paper" is MLIR RL (arXiv:2409.11068) as far as that fits: its six actions with its
+// sizes, the speedup over the unscheduled program as the reward, its settings, and layers
+// as wide as its own. What differs: options are weighed by their features and not by a
+// head for each action, sizes are drawn one loop after the other, the LSTM is 512 wide and
+// not 411, and candidates that are clearly slow are given up early.
+var Presets = map[string]func() ppo.Config{"": ppo.Defaults, "paper": ppo.Paper}
 
 // setupFile keeps the setup in a run's folder.
 const setupFile = "training.json"
@@ -87,9 +100,15 @@ var plan = measure.Plan{
 
 // Options puts a training together for ppo.Random, or ppo.Train once it has a run.
 func (s Setup) Options(lab *measure.Lab, programs []*program.Program) ppo.TrainOptions {
-	return ppo.TrainOptions{
+	o := ppo.TrainOptions{
 		Config: s.Config, Model: s.Model, Policy: policy.DefaultConfig(s.Model),
-		Programs: programs, Machine: lab.Machine(),
+		Programs: programs, Machine: lab.Machine(), Rules: env.Rules{Exact: s.Exact},
 		Evaluator: env.NewLive(lab, plan, lab.Machine()),
 	}
+	if s.Preset == "paper" {
+		o.Rules.Classic = true
+		o.Policy.Width, o.Policy.Trunk, o.Policy.TrunkLayers = 512, 512, 3
+		o.Evaluator = env.NewLiveAgainst(lab, plan, func(*program.Program) schedule.Schedule { return nil })
+	}
+	return o
 }

@@ -19,6 +19,8 @@ import (
 	"nestling/measure"
 	"nestling/progress"
 	"nestling/results"
+	"nestling/schedules"
+	"nestling/search"
 	"nestling/suite"
 )
 
@@ -29,7 +31,7 @@ type benchFlags struct {
 	processes int
 	runs      int
 	budget    time.Duration
-	trials    int
+	search    agent.Search
 	seed      uint64
 }
 
@@ -48,10 +50,13 @@ func (f *benchFlags) check() error {
 	for _, count := range []struct {
 		flag string
 		n    int
-	}{{"processes", f.processes}, {"runs", f.runs}, {"trials", f.trials}} {
+	}{{"processes", f.processes}, {"runs", f.runs}} {
 		if err := atLeastOne(count.flag, count.n); err != nil {
 			return err
 		}
+	}
+	if err := checkSearch(f.search); err != nil {
+		return err
 	}
 	_, err := chosen(f.only)
 	return err
@@ -66,7 +71,7 @@ func atLeastOne(flag string, n int) error {
 
 // addTrials is for the commands in which the agent takes part.
 func (f *benchFlags) addTrials(c *cobra.Command) {
-	c.Flags().IntVar(&f.trials, "trials", 1, "schedules the agent may measure per benchmark; 1 is its greedy choice")
+	addSearch(c.Flags(), &f.search)
 }
 
 func benchCommand(s *settings) *cobra.Command {
@@ -107,7 +112,7 @@ func benchAgentCommand(s *settings) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return s.benchOne(c.Context(), f, func(b *benchmarking) ([]bench.Method, error) {
-				a, err := agent.Load(b.run, b.lab.Machine())
+				a, err := agent.Load(b.run, b.lab.Machine(), schedules.ForbidsWinograd(b.settings.tolerance))
 				if err != nil {
 					return nil, err
 				}
@@ -121,7 +126,7 @@ func benchAgentCommand(s *settings) *cobra.Command {
 }
 
 func benchPyTorchCommand(s *settings, method baseline.Method, name, short string) *cobra.Command {
-	f := benchFlags{trials: 1}
+	f := benchFlags{search: agent.Search{Budget: search.Budget{Trials: 1}}}
 	c := &cobra.Command{
 		Use: name, Short: short, Args: cobra.NoArgs,
 		Example: "  nestling bench " + name + "\n  nestling bench " + name + " --run results/lstm/run_1",
@@ -212,7 +217,9 @@ func chosen(names []string) ([]suite.Benchmark, error) {
 func (b *benchmarking) agent(a *agent.Agent) bench.Method {
 	fmt.Fprintln(os.Stderr, "agent:", a)
 	return bench.NewScheduled(results.Agent, b.lab, b.flags.seed, func(ctx context.Context, k *bench.Case) (agent.Choice, error) {
-		return a.Choose(ctx, b.lab, k.Program, b.flags.trials, b.flags.seed)
+		s := b.flags.search
+		s.Seed = b.flags.seed
+		return a.Choose(ctx, b.lab, k.Program, s)
 	})
 }
 

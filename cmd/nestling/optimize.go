@@ -8,8 +8,11 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"nestling/agent"
 	"nestling/optimize"
+	"nestling/search"
 )
 
 func optimizeCommand(s *settings) *cobra.Command {
@@ -27,7 +30,7 @@ script, object file and C header.`,
   nestling optimize matmul_small --run results/lstm/run_0 --threads 1`,
 		Args: oneProgram,
 		RunE: func(c *cobra.Command, args []string) (err error) {
-			if err := atLeastOne("trials", o.Trials); err != nil {
+			if err := checkSearch(o.Search); err != nil {
 				return err
 			}
 			lab, err := s.openLab()
@@ -59,7 +62,23 @@ script, object file and C header.`,
 	flags := c.Flags()
 	flags.StringVar(&run, "run", "", "run whose agent to use (default: the one trained last)")
 	flags.StringVar(&o.Out, "out", "", "folder for the files (default: optimized/NAME)")
-	flags.IntVar(&o.Trials, "trials", 1, "schedules to measure; 1 is the agent's greedy choice alone")
+	addSearch(flags, &o.Search)
 	flags.Uint64Var(&o.Seed, "seed", 1, "of the inputs and of the draws")
 	return c
+}
+
+// addSearch adds the flags that say how an agent looks for a schedule.
+func addSearch(flags *pflag.FlagSet, s *agent.Search) {
+	flags.IntVar(&s.Trials, "trials", 1, "schedules to measure; 1 is the agent's greedy choice alone")
+	flags.DurationVar(&s.Time, "search-time", 0, "end the search after so long (0: no limit)")
+	flags.StringVar(&s.Method, "search", "", "how to search: sample, refine, beam or tree (default refine)")
+}
+
+// checkSearch refuses what no search can work with, before anything is started.
+func checkSearch(s agent.Search) error {
+	if err := atLeastOne("trials", s.Trials); err != nil || s.Method == "" {
+		return err
+	}
+	_, err := search.Find(s.Method)
+	return err
 }

@@ -14,6 +14,7 @@ import (
 	"nestling/bench"
 	"nestling/ppo"
 	"nestling/results"
+	"nestling/schedules"
 	"nestling/training"
 )
 
@@ -70,7 +71,7 @@ func (s *settings) trained(ctx context.Context, path string, budget time.Duratio
 
 // everyone is the agent and all that the user's PyTorch offers.
 func (b *benchmarking) everyone(python string) ([]bench.Method, error) {
-	a, err := agent.Load(b.run, b.lab.Machine())
+	a, err := agent.Load(b.run, b.lab.Machine(), schedules.ForbidsWinograd(b.settings.tolerance))
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"nestling/measure"
 	"nestling/program"
 	"nestling/results"
+	"nestling/schedules"
 	"nestling/suite"
 )
 
@@ -53,5 +54,5 @@ func (s *settings) loadAgent(lab *measure.Lab, path string) (*agent.Agent, error
 	if err != nil {
 		return nil, err
 	}
-	return agent.Load(run, lab.Machine())
+	return agent.Load(run, lab.Machine(), schedules.ForbidsWinograd(s.tolerance))
 }

@@ -16,6 +16,7 @@ import (
 	"nestling/ppo"
 	"nestling/progress"
 	"nestling/results"
+	"nestling/schedules"
 	"nestling/training"
 )
 
@@ -41,6 +42,7 @@ folder of yours. Every iteration ends with a checkpoint; Ctrl-C stops cleanly, a
 		Example: `  nestling train --model lstm
   nestling train --model lstm --time 20m --seed 3
   nestling train --data my_programs/
+  nestling train --preset paper --time 20m
   nestling train --resume results/lstm/run_0 --time 10m`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -53,6 +55,7 @@ folder of yours. Every iteration ends with a checkpoint; Ctrl-C stops cleanly, a
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.setup.Model, "model", f.setup.Model, "encoder: lstm, distilbert, gpt-2 or convnext")
+	flags.StringVar(&f.setup.Preset, "preset", "", "settings to start from: paper for those of MLIR RL, its six actions and its reward (default: ours)")
 	flags.IntVar(&f.setup.Programs, "programs", f.setup.Programs, "how many programs to generate")
 	flags.StringVar(&f.setup.Data, "data", "", "folder of .mlir files to train on instead")
 	flags.Uint64Var(&f.setup.Config.Seed, "seed", f.setup.Config.Seed, "of weights, programs and draws")
@@ -98,6 +101,13 @@ func (s *settings) readSetup(c *cobra.Command, f *trainFlags) error {
 
 // readConfig lays the settings of the file under those given as flags.
 func (f *trainFlags) readConfig(c *cobra.Command) error {
+	preset, known := training.Presets[f.setup.Preset]
+	if !known {
+		return fmt.Errorf("no preset %q; there is paper, and ours without one", f.setup.Preset)
+	}
+	flags := f.setup.Config
+	f.setup.Config = preset()
+	f.setup.Config.Seed, f.setup.Config.Iterations = flags.Seed, flags.Iterations
 	if f.config == "" {
 		return nil
 	}
@@ -140,6 +150,7 @@ func (s *settings) train(ctx context.Context, f trainFlags) (run *results.Run, e
 	}
 	defer func() { err = errors.Join(err, lab.Close()) }()
 	f.setup.Threads = lab.Options().Threads
+	f.setup.Exact = schedules.ForbidsWinograd(s.tolerance)
 	options, err := s.trainOptions(ctx, lab, f)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,196 @@
+// Package eval tells how good an agent is: on programs it was not trained on, beside the
+// default schedule, random search and an untrained policy, with the same number of trials.
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"nestling/env"
+	"nestling/measure"
+	"nestling/policy"
+	"nestling/program"
+	"nestling/schedule"
+	"nestling/search"
+	"nestling/stats"
+)
+
+// Case is a program to evaluate on.
+type Case struct {
+	Name, Family string
+	Program      *program.Program
+	Reference    schedule.Schedule // the best known by other means; nil if there is none
+}
+
+// Options say whom to evaluate, and how.
+type Options struct {
+	Policy *policy.Policy
+	Rules  env.Rules
+	Trials int // of the search, and of each that it is compared with
+	Method string
+	Seed   uint64
+	// Rounds is how often the finalists are measured, in turns.
+	Rounds int
+}
+
+// Contestants, in the order of the table.
+const (
+	Unscheduled = "unscheduled" // plain loops, as MLIR lowers them
+	Reference   = "reference"   // the best schedule known by other means
+	Greedy      = "greedy"      // the agent's first choice
+	Search      = "search"      // the agent's best of Trials
+	Untrained   = "untrained"   // the same network before training, best of Trials
+	Random      = "random"      // uniform draws, best of Trials
+)
+
+// Contestants lists all of them.
+var Contestants = []string{Unscheduled, Reference, Greedy, Search, Untrained, Random}
+
+// Row is what came out for one program.
+type Row struct {
+	Name   string  `json:"name"`
+	Family string  `json:"family"`
+	Flops  float64 `json:"flops"`
+	// DefaultMS is the time of the default schedule.
+	DefaultMS float64 `json:"default_ms"`
+	// Speedups are over the default schedule, by contestant; those that have none are
+	// missing: they failed, or would have taken too long.
+	Speedups  map[string]float64 `json:"speedups"`
+	Schedules map[string]string  `json:"schedules"`
+	Failures  map[string]string  `json:"failures,omitempty"` // reasons, by contestant
+	// Share is the greedy schedule's speed as a share of the best known.
+	Share   float64 `json:"share_of_best"`
+	Seconds float64 `json:"search_s"` // the search took
+}
+
+// unscheduledFlops is the largest program whose plain loops are timed: a second of them.
+const unscheduledFlops = 1e9
+
+// trying is how a candidate of a search is timed; judging is how finalists are.
+var (
+	trying  = measure.Plan{Warmup: 1, Samples: 5, MinBlock: 500 * time.Microsecond, Budget: 300 * time.Millisecond, Limit: 2 * time.Second, SlowerThan: 3}
+	judging = measure.Plan{Samples: 7, MinBlock: 2 * time.Millisecond, Budget: time.Second, Fresh: true}
+)
+
+// Run evaluates on one program.
+func Run(ctx context.Context, lab env.Lab, m schedule.Machine, c Case, o Options) (*Row, error) {
+	r := &Row{
+		Name: c.Name, Family: c.Family, Flops: c.Program.Flops(),
+		Speedups: map[string]float64{}, Schedules: map[string]string{}, Failures: map[string]string{},
+	}
+	chosen := map[string]schedule.Schedule{Greedy: search.Greedy(o.Policy, c.Program, m, o.Rules)}
+	if c.Reference != nil {
+		chosen[Reference] = c.Reference
+	}
+	if r.Flops < unscheduledFlops {
+		chosen[Unscheduled] = schedule.Schedule{}
+	}
+	if err := r.searches(ctx, lab, m, c, o, chosen); err != nil {
+		return nil, err
+	}
+	for name, s := range chosen {
+		r.Schedules[name] = s.String()
+	}
+	return r, r.judge(ctx, lab, m, c, o, chosen)
+}
+
+// searches looks for schedules by trial, each contestant with the same budget.
+func (r *Row) searches(ctx context.Context, lab env.Lab, m schedule.Machine, c Case, o Options, chosen map[string]schedule.Schedule) error {
+	if o.Trials <= 1 {
+		return nil
+	}
+	evaluator := env.NewLive(lab, trying, m)
+	untrained, err := policy.New(o.Policy.Name(), o.Policy.Config(), rand.New(rand.NewPCG(o.Seed, 11)))
+	if err != nil {
+		return err
+	}
+	for _, s := range []struct {
+		name, method string
+		policy       *policy.Policy
+	}{{Search, o.Method, o.Policy}, {Untrained, "sample", untrained}, {Random, "sample", nil}} {
+		method, err := search.Find(s.method)
+		if err != nil {
+			return err
+		}
+		start := time.Now()
+		found, err := search.Run(ctx, method, c.Program, search.Options{
+			Policy: s.policy, Machine: m, Rules: o.Rules, Evaluator: evaluator, Budget: search.Budget{Trials: o.Trials}, Seed: o.Seed,
+		})
+		if s.name == Search {
+			r.Seconds = time.Since(start).Seconds()
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			r.Failures[s.name] = err.Error()
+		default:
+			chosen[s.name] = found.Schedule
+		}
+	}
+	return nil
+}
+
+// judge measures all that was chosen beside the default schedule, in turns.
+func (r *Row) judge(ctx context.Context, lab env.Lab, m schedule.Machine, c Case, o Options, chosen map[string]schedule.Schedule) error {
+	batch := []measure.Candidate{{Program: c.Program, Schedule: schedule.Default(c.Program, m)}}
+	var names []string
+	for _, name := range Contestants {
+		if s, ok := chosen[name]; ok {
+			names = append(names, name)
+			batch = append(batch, measure.Candidate{Program: c.Program, Schedule: s})
+		}
+	}
+	ratios := make([][]float64, len(batch))
+	var times []float64
+	for range max(1, o.Rounds) {
+		outcomes, err := lab.Evaluate(ctx, batch, judging)
+		if err != nil {
+			return err
+		}
+		for i, out := range outcomes {
+			switch {
+			case out.Status == measure.OK:
+				ratios[i] = append(ratios[i], out.Ratio)
+			case i > 0:
+				r.Failures[names[i-1]] = fmt.Sprintf("%s: %s", out.Status, out.Error)
+			default:
+				return errors.New("the default schedule cannot be measured: " + out.Error)
+			}
+		}
+		times = append(times, outcomes[0].Nanoseconds)
+	}
+	r.DefaultMS = stats.Median(times) / 1e6
+	for i, name := range names {
+		if len(ratios[i+1]) > 0 {
+			r.Speedups[name] = stats.Median(ratios[0]) / stats.Median(ratios[i+1])
+		}
+	}
+	r.Share = r.Speedups[Greedy] / r.Best()
+	return nil
+}
+
+// Best is the largest speedup over the default schedule that any contestant reached, 1 if
+// none is faster.
+func (r *Row) Best() float64 {
+	best := 1.0
+	for _, s := range r.Speedups {
+		best = math.Max(best, s)
+	}
+	return best
+}
+
+// Speedups lists those of one contestant, of the programs on which it has one.
+func Speedups(rows []*Row, contestant string) []float64 {
+	var out []float64
+	for _, r := range rows {
+		if s := r.Speedups[contestant]; s > 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}

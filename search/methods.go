@@ -1,0 +1,126 @@
+package search
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"nestling/env"
+)
+
+// batch is how many schedules are tried at once: enough to keep compilers busy.
+const batch = 16
+
+// tedium ends a search that finds nothing new in so many batches.
+const tedium = 8
+
+// sample draws whole schedules from the policy.
+func sample(ctx context.Context, t *trial) error {
+	return t.propose(ctx, func() *env.Episode { return t.space.NewEpisode() })
+}
+
+// propose finishes what begin starts, in batches, until the budget is used up.
+func (t *trial) propose(ctx context.Context, begin func() *env.Episode) error {
+	for bored := 0; t.left() > 0 && bored < tedium; {
+		episodes := make([]*env.Episode, min(batch, t.left()))
+		for i := range episodes {
+			episodes[i] = begin()
+		}
+		t.finish(episodes, t.rng)
+		before := len(t.tried)
+		if err := t.measure(ctx, episodes); err != nil {
+			return err
+		}
+		bored++
+		if len(t.tried) > before {
+			bored = 0
+		}
+	}
+	return nil
+}
+
+// refine draws some schedules and then goes back into the fastest: keeps their first
+// answers, up to a random one, and draws the rest anew.
+func refine(ctx context.Context, t *trial) error {
+	const parents, fresh = 4, 4 // of the fastest; one in so many is drawn from the start
+	first := max(1, t.left()/4)
+	drawn := 0
+	return t.propose(ctx, func() *env.Episode {
+		drawn++
+		ranked := t.best(parents)
+		if drawn <= first || len(ranked) == 0 || t.rng.IntN(fresh) == 0 {
+			return t.space.NewEpisode()
+		}
+		return t.back(ranked[t.rng.IntN(len(ranked))].answers)
+	})
+}
+
+// back is an episode that was begun with some of the answers, and went another way then.
+func (t *trial) back(answers []int) *env.Episode {
+	e := t.space.NewEpisode()
+	if len(answers) == 0 {
+		return e
+	}
+	for _, a := range answers[:t.rng.IntN(len(answers))] {
+		if _, err := e.Answer(a); err != nil {
+			panic("search: answers that were possible are not: " + err.Error())
+		}
+	}
+	return e
+}
+
+// beam keeps the most probable beginnings, and measures what they end in.
+func beam(ctx context.Context, t *trial) error {
+	if t.Policy == nil {
+		return sample(ctx, t)
+	}
+	type beginning struct {
+		episode *env.Episode
+		logProb float64
+	}
+	width := t.left()
+	kept := []beginning{{t.space.NewEpisode(), 0}}
+	var ended []*env.Episode
+	for len(kept) > 0 && len(ended) < width {
+		var open []*env.Episode
+		for _, b := range kept {
+			open = append(open, b.episode)
+		}
+		probabilities, _ := t.Policy.Foresee(open)
+		var next []beginning
+		for i, b := range kept {
+			for answer, p := range probabilities[i] {
+				next = append(next, beginning{extended(b.episode, answer), b.logProb + math.Log(p)})
+			}
+		}
+		slices.SortStableFunc(next, func(a, b beginning) int {
+			if a.logProb > b.logProb {
+				return -1
+			}
+			return 1
+		})
+		kept = kept[:0]
+		for _, b := range next[:min(width, len(next))] {
+			if b.episode.Done() {
+				ended = append(ended, b.episode)
+			} else {
+				kept = append(kept, b)
+			}
+		}
+	}
+	for part := range slices.Chunk(ended, batch) {
+		if err := t.measure(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// extended is an episode with one more answer.
+func extended(e *env.Episode, answer int) *env.Episode {
+	next := e.Clone()
+	if _, err := next.Answer(answer); err != nil {
+		panic("search: an option is refused: " + err.Error())
+	}
+	return next
+}
