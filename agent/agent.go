@@ -30,7 +30,7 @@ type Agent struct {
 	rules      env.Rules
 }
 
-// Load reads the newest checkpoint of a run. The agent keeps to the rules that it was
+// Load reads the best checkpoint of a run, as far as its newest one knows. The agent keeps to the rules that it was
 // trained under, and to exact arithmetic where that is asked for.
 func Load(run *results.Run, m schedule.Machine, exact bool) (*Agent, error) {
 	checkpoint, err := run.LatestCheckpoint()
@@ -40,6 +40,11 @@ func Load(run *results.Run, m schedule.Machine, exact bool) (*Agent, error) {
 	c, err := ppo.Load(checkpoint)
 	if err != nil {
 		return nil, err
+	}
+	if best := results.CheckpointName(c.State.BestIteration); best != filepath.Base(checkpoint) {
+		if b, err := ppo.Load(filepath.Join(filepath.Dir(checkpoint), best)); err == nil {
+			c, checkpoint = b, b.Dir
+		}
 	}
 	rules := c.State.Rules
 	rules.Exact = rules.Exact || exact

@@ -34,7 +34,7 @@ type State struct {
 	EntropyCoefficient float64                 `json:"entropy_coefficient"`
 	FirstEntropy       float64                 `json:"first_entropy"` // of the first iteration
 	Recent             []float64               `json:"recent_rewards"`
-	Best               float64                 `json:"best"` // largest mean of recent rewards
+	Best               float64                 `json:"best"` // largest reward on validation programs or else mean of recent ones
 	BestIteration      int                     `json:"best_iteration"`
 	Baselines          map[string]env.Baseline `json:"baselines,omitempty"`
 	Memories           map[string]Memory       `json:"memories,omitempty"` // by program hash
@@ -144,7 +144,7 @@ func newTrainer(o TrainOptions) (*trainer, error) {
 		return nil, errors.New("there are no programs to train on")
 	}
 	t := &trainer{TrainOptions: o, tape: nn.NewTape(), source: rand.NewPCG(o.Config.Seed, 1), remembered: map[string][]step{}}
-	t.spaces = spaces(o.Programs, o.Machine, o.Rules)
+	t.spaces = spaces(slices.Concat(o.Programs, o.Validation), o.Machine, o.Rules)
 	t.state.Memories = map[string]Memory{}
 	t.rng = rand.New(t.source)
 	var err error
@@ -256,7 +256,7 @@ func (t *trainer) prune() error {
 	if err != nil {
 		return fmt.Errorf("cannot look for old checkpoints: %w", err)
 	}
-	best := fmt.Sprintf("checkpoint_%06d", t.state.BestIteration)
+	best := results.CheckpointName(t.state.BestIteration)
 	for _, name := range names[:max(0, len(names)-keptCheckpoints)] {
 		if name == best {
 			continue

@@ -30,6 +30,9 @@ type Metrics struct {
 	// were measured, and the largest. Failures are counted, not averaged.
 	Speedup     float64 `json:"speedup"`
 	BestSpeedup float64 `json:"best_speedup"`
+	// Validation is the mean reward of the first choices for the validation programs, of
+	// iterations that looked at them.
+	Validation *float64 `json:"reward_validation,omitempty"`
 	// Known is the mean, over the programs met so far, of the best reward met on each.
 	Known float64 `json:"reward_known"`
 
@@ -160,6 +163,9 @@ func (m *Metrics) curves() map[string]float64 {
 		"schedules/failed_share":     float64(m.Failed) / float64(m.Episodes),
 		"schedules/cached_share":     float64(m.Cached) / float64(m.Episodes),
 		"schedules/steps_per_sample": float64(m.Steps) / float64(m.Episodes),
+	}
+	if m.Validation != nil {
+		out["reward/validation"] = *m.Validation
 	}
 	for kind, share := range m.Kinds {
 		out["kinds/"+string(kind)] = share

@@ -44,6 +44,7 @@ type Config struct {
 	EntropyFloor       float64 `json:"entropy_floor"`       // share of the first iteration's entropy that the guard defends
 	PatienceIterations int     `json:"patience_iterations"` // ends after so many without a better mean reward; 0: never
 	AveragedIterations int     `json:"averaged_iterations"` // the mean reward is over so many iterations
+	ValidateEvery      int     `json:"validate_every"`      // iterations from one look at the validation programs to the next
 }
 
 // Defaults are the settings that `nestling train` starts from.
@@ -53,7 +54,7 @@ func Defaults() Config {
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
 		TargetKL: 0.03, GradientClip: 0.5, Imitation: 0.2,
 		EntropyCoefficient: 0.03, MaximumCoefficient: 0.3, EntropyFloor: 0.15,
-		AveragedIterations: 5,
+		AveragedIterations: 5, ValidateEvery: 15,
 	}
 }
 
@@ -63,7 +64,7 @@ func Paper() Config {
 	return Config{
 		Seed: 1, Programs: 64, Repeats: 1, LearningRate: 1e-3, Epochs: 4, Minibatch: 32,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95, GradientClip: 0.5,
-		EntropyCoefficient: 0.01, MaximumCoefficient: 0.01, AveragedIterations: 5,
+		EntropyCoefficient: 0.01, MaximumCoefficient: 0.01, AveragedIterations: 5, ValidateEvery: 15,
 	}
 }
 
@@ -88,6 +89,7 @@ func (c Config) check() error {
 		{"entropy_coefficient", c.EntropyCoefficient > 0, "above 0, or the guard could not raise it"},
 		{"maximum_coefficient", c.MaximumCoefficient >= c.EntropyCoefficient, "at least entropy_coefficient"},
 		{"averaged_iterations", c.AveragedIterations >= 1, "1 or more"},
+		{"validate_every", c.ValidateEvery >= 1, "1 or more"},
 	} {
 		if !s.ok {
 			return fmt.Errorf("setting %s must be %s; the settings are %+v", s.name, s.want, c)
@@ -98,14 +100,18 @@ func (c Config) check() error {
 
 // TrainOptions say what to train, on what, and where.
 type TrainOptions struct {
-	Config    Config
-	Model     string        // name of the encoder, as for policy.New
-	Policy    policy.Config // its sizes
-	Programs  []*program.Program
-	Machine   schedule.Machine
-	Rules     env.Rules
-	Evaluator env.Evaluator
-	Run       *results.Run
+	Config   Config
+	Model    string        // name of the encoder, as for policy.New
+	Policy   policy.Config // its sizes
+	Programs []*program.Program
+	// Validation are programs that are never learned from: the checkpoint whose first
+	// choices do best on them is the run's best. Without any it is the one of the largest
+	// mean reward.
+	Validation []*program.Program
+	Machine    schedule.Machine
+	Rules      env.Rules
+	Evaluator  env.Evaluator
+	Run        *results.Run
 	// Budget ends the training after the iteration that uses it up, the time
 	// before a resume included; 0: no limit.
 	Budget time.Duration
@@ -186,6 +192,9 @@ func (t *trainer) iterate(ctx context.Context) error {
 	if err := t.learn(episodes, &m); err != nil {
 		return err
 	}
+	if err := t.validate(ctx, &m); err != nil {
+		return err
+	}
 	t.count(&m, time.Since(start), judged)
 	return t.keep(m)
 }
@@ -203,9 +212,42 @@ func (t *trainer) count(m *Metrics, total, judged time.Duration) {
 	s.Recent = append(s.Recent, m.Reward)
 	s.Recent = s.Recent[max(0, len(s.Recent)-t.Config.AveragedIterations):]
 	m.RewardAverage = stats.Mean(s.Recent)
-	if s.BestIteration == 0 || m.RewardAverage > s.Best {
-		s.Best, s.BestIteration = m.RewardAverage, s.Iteration
+	merit := m.RewardAverage
+	if len(t.Validation) > 0 {
+		if m.Validation == nil {
+			return
+		}
+		merit = *m.Validation
 	}
+	if s.BestIteration == 0 || merit > s.Best {
+		s.Best, s.BestIteration = merit, s.Iteration
+	}
+}
+
+// validate has the first choices for the validation programs measured, every so often.
+func (t *trainer) validate(ctx context.Context, m *Metrics) error {
+	if len(t.Validation) == 0 || (t.state.Iteration+1)%t.Config.ValidateEvery != 0 {
+		return nil
+	}
+	var episodes []*episode
+	for _, p := range t.Validation {
+		episodes = append(episodes, &episode{task: env.Task{Program: p}, playing: t.spaces[p.Hash].NewEpisode()})
+	}
+	rollout(episodes, func(unfinished []*env.Episode) []policy.Decision { return t.agent.Act(unfinished, nil, true) })
+	if err := judge(ctx, t.Evaluator, episodes); err != nil {
+		return err
+	}
+	var rewards []float64
+	for _, e := range episodes {
+		if e.judged() {
+			rewards = append(rewards, e.feedback.Reward())
+		}
+	}
+	if len(rewards) > 0 {
+		mean := stats.Mean(rewards)
+		m.Validation = &mean
+	}
+	return nil
 }
 
 // keep writes the iteration down: the log first, so that a kill between the two

@@ -304,6 +304,44 @@ func TestKeepsTheNewestCheckpointsAndTheBest(t *testing.T) {
 	}
 }
 
+// With validation programs, the best checkpoint is that whose first choices do best on
+// them, and they are never learned from.
+func TestValidationChoosesTheBestCheckpoint(t *testing.T) {
+	var curve []Metrics
+	o := training(t, t.TempDir(), 40, &curve)
+	o.Validation = []*program.Program{envtest.Add(32), envtest.Add(8, 4)}
+	o.Config.ValidateEvery = 4
+	train(t, o)
+	best, at := math.Inf(-1), 0
+	for _, m := range curve {
+		if (m.Validation != nil) != (m.Iteration%4 == 0) {
+			t.Fatalf("iteration %d: validation %v", m.Iteration, m.Validation)
+		}
+		if m.Validation != nil && *m.Validation > best {
+			best, at = *m.Validation, m.Iteration
+		}
+	}
+	dir, err := o.Run.LatestCheckpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.State.BestIteration != at || c.State.Best != best {
+		t.Errorf("best is iteration %d with %g, want %d with %g", c.State.BestIteration, c.State.Best, at, best)
+	}
+	if _, err := Load(filepath.Join(o.Run.Models(), results.CheckpointName(at))); err != nil {
+		t.Errorf("the best checkpoint is not kept: %v", err)
+	}
+	for _, p := range o.Validation {
+		if _, learned := c.State.Memories[p.Hash]; learned {
+			t.Errorf("%s is remembered", p.Name)
+		}
+	}
+}
+
 // fading finds iteration 2 best.
 type fading struct {
 	env.Evaluator

@@ -77,7 +77,7 @@ func (r *Run) newestCheckpoint() (*checkpoint, error) {
 // into place, so that a kill or a full disk at any moment leaves the checkpoints
 // there were. It returns the checkpoint's folder.
 func (r *Run) SaveCheckpoint(iteration int, write func(dir string) error) (string, error) {
-	final := filepath.Join(r.Models(), fmt.Sprintf("checkpoint_%06d", iteration))
+	final := filepath.Join(r.Models(), CheckpointName(iteration))
 	dir, err := r.unfinishedCheckpoint()
 	if err != nil {
 		return "", fmt.Errorf("cannot save a checkpoint: %w", err)
@@ -162,3 +162,6 @@ func syncPath(path string) error {
 	}
 	return errors.Join(err, f.Close())
 }
+
+// CheckpointName is the name of an iteration's checkpoint.
+func CheckpointName(iteration int) string { return fmt.Sprintf("checkpoint_%06d", iteration) }

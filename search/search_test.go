@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"nestling/env"
 	"nestling/env/envtest"
@@ -23,12 +24,21 @@ func untrained(t *testing.T) *policy.Policy {
 	return p
 }
 
-// judge is an evaluator that counts its tasks; a longer text is a faster schedule.
+// judge is an evaluator that keeps what it was asked; tiles of 4 that are then vectorized
+// are fast.
 type judge struct {
 	env.Evaluator
 	t      *testing.T
 	failed bool
+	worth  func(schedule.Schedule) float64
 	seen   []string
+}
+
+func newJudge(t *testing.T) *judge { return &judge{t: t, worth: fours} }
+
+func fours(s schedule.Schedule) float64 {
+	text := s.String()
+	return float64(strings.Count(text, "4")) + float64(strings.Count(text, " V")) - 0.1*float64(len(text))
 }
 
 func (j *judge) Evaluate(_ context.Context, tasks []env.Task) ([]env.Feedback, error) {
@@ -38,12 +48,16 @@ func (j *judge) Evaluate(_ context.Context, tasks []env.Task) ([]env.Feedback, e
 			j.t.Error(err)
 		}
 		j.seen = append(j.seen, task.Schedule.String())
-		out[i] = env.Feedback{LogSpeedup: float64(len(task.Schedule.String()))}
+		out[i] = env.Feedback{LogSpeedup: j.worth(task.Schedule)}
 		if j.failed {
 			out[i] = env.Feedback{Failed: true, Reason: "crash: SIGSEGV"}
 		}
 	}
 	return out, nil
+}
+
+func options(t *testing.T, j *judge, trials int) Options {
+	return Options{Policy: untrained(t), Machine: machine, Evaluator: j, Budget: Budget{Trials: trials}, Seed: 1}
 }
 
 func TestGreedyIsDeterministicAndLegal(t *testing.T) {
@@ -57,30 +71,129 @@ func TestGreedyIsDeterministicAndLegal(t *testing.T) {
 	}
 }
 
-func TestBestTriesEachDifferentScheduleOnce(t *testing.T) {
-	j := &judge{t: t}
-	found, err := Best(t.Context(), untrained(t), envtest.Add(4), machine, j, 60, rand.New(rand.NewPCG(1, 2)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := map[string]bool{}
-	for _, s := range j.seen {
-		if seen[s] {
-			t.Errorf("%s was tried twice", s)
-		}
-		seen[s] = true
-		if len(s) > len(found.Schedule.String()) {
-			t.Errorf("%s is better than %s", s, found.Schedule)
-		}
-	}
-	if found.Trials != len(seen) || found.Trials < 2 || found.Trials >= 60 {
-		t.Errorf("%d trials, %d different schedules", found.Trials, len(seen))
+// Every method tries different legal schedules, no more than its budget, and returns the
+// fastest of them; the same seed finds the same.
+func TestMethods(t *testing.T) {
+	target := envtest.Matmul(8, 16, 32)
+	for name, method := range Methods {
+		t.Run(name, func(t *testing.T) {
+			const trials = 40
+			j := newJudge(t)
+			found, err := Run(t.Context(), method, target, options(t, j, trials))
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen := map[string]bool{}
+			for _, s := range j.seen {
+				if seen[s] {
+					t.Errorf("%s was tried twice", s)
+				}
+				seen[s] = true
+			}
+			if found.Trials != len(seen) || found.Trials > trials || found.Trials < trials/2 {
+				t.Errorf("%d trials, %d different schedules, a budget of %d", found.Trials, len(seen), trials)
+			}
+			for _, s := range j.seen {
+				if parsed, _ := schedule.Parse(s); fours(parsed) > found.Feedback.LogSpeedup+1e-9 {
+					t.Errorf("%s is better than %s", s, found.Schedule)
+				}
+			}
+			again, err := Run(t.Context(), method, target, options(t, newJudge(t), trials))
+			if err != nil || again.Schedule.String() != found.Schedule.String() {
+				t.Errorf("%v; the same seed finds\n%sthen\n%s", err, found.Schedule, again.Schedule)
+			}
+		})
 	}
 }
 
-func TestBestSaysWhyNothingWorks(t *testing.T) {
-	_, err := Best(t.Context(), untrained(t), envtest.Add(4), machine, &judge{t: t, failed: true}, 3, rand.New(rand.NewPCG(1, 2)))
+// Going back into what was fast, and searching the tree, beat drawing anew, on average
+// over seeds.
+func TestRefineAndTreeBeatSampling(t *testing.T) {
+	target := envtest.Matmul(64, 128, 256)
+	mean := map[string]float64{}
+	for _, name := range []string{"sample", "refine", "tree"} {
+		for seed := range uint64(8) {
+			o := options(t, newJudge(t), 120)
+			o.Seed = seed
+			found, err := Run(t.Context(), Methods[name], target, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mean[name] += found.Feedback.LogSpeedup / 8
+		}
+	}
+	t.Logf("%v", mean)
+	for _, name := range []string{"refine", "tree"} {
+		if mean[name] <= mean["sample"] {
+			t.Errorf("%s finds %.3f on average, sampling %.3f", name, mean[name], mean["sample"])
+		}
+	}
+}
+
+func TestWithoutAPolicyDrawsAreUniform(t *testing.T) {
+	o := options(t, newJudge(t), 20)
+	o.Policy = nil
+	for name, method := range Methods {
+		if found, err := Run(t.Context(), method, envtest.Matmul(8, 16, 32), o); err != nil || found.Trials != 20 {
+			t.Errorf("%s: %v, %d trials", name, err, found.Trials)
+		}
+	}
+}
+
+// A space that is smaller than the budget ends the search.
+func TestSmallSpacesEnd(t *testing.T) {
+	for name, method := range Methods {
+		found, err := Run(t.Context(), method, envtest.Add(4), options(t, newJudge(t), 5000))
+		if err != nil || found.Trials >= 5000 {
+			t.Errorf("%s: %v, %d trials", name, err, found.Trials)
+		}
+	}
+}
+
+func TestTimeEndsASearch(t *testing.T) {
+	o := options(t, newJudge(t), 1<<20)
+	o.Budget.Time = 100 * time.Millisecond
+	start := time.Now()
+	if _, err := Run(t.Context(), sample, envtest.Matmul(64, 128, 256), o); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("a search of 100 ms took %v", took)
+	}
+}
+
+// The winners are measured again, and the second measurement decides.
+func TestTheJudgeDecides(t *testing.T) {
+	second := newJudge(t)
+	second.worth = func(s schedule.Schedule) float64 { return -fours(s) }
+	first := newJudge(t)
+	o := options(t, first, 30)
+	o.Judge = second
+	found, err := Run(t.Context(), sample, envtest.Matmul(8, 16, 32), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(second.seen) != winners {
+		t.Fatalf("%d schedules were judged, want %d", len(second.seen), winners)
+	}
+	for _, s := range second.seen {
+		if parsed, _ := schedule.Parse(s); -fours(parsed) > found.Feedback.LogSpeedup {
+			t.Errorf("the judge finds %s better than %s", s, found.Schedule)
+		}
+	}
+}
+
+func TestSaysWhyNothingWorks(t *testing.T) {
+	j := newJudge(t)
+	j.failed = true
+	_, err := Run(t.Context(), sample, envtest.Add(4), options(t, j, 3))
 	if err == nil || !strings.Contains(err.Error(), "crash: SIGSEGV") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestFindSaysWhatThereIs(t *testing.T) {
+	if _, err := Find("annealing"); err == nil || !strings.Contains(err.Error(), "beam, refine, sample, tree") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -77,6 +77,18 @@ func (s Setup) Sources() ([]suite.Program, error) {
 	return suite.Generate(suite.Train, s.Config.Seed, s.Programs), nil
 }
 
+// validationPrograms is how many programs choose among a run's checkpoints.
+const validationPrograms = 24
+
+// Validation are modules that choose among checkpoints; there are none for a user's own
+// programs.
+func (s Setup) Validation() []suite.Program {
+	if s.Data != "" {
+		return nil
+	}
+	return suite.Generate(suite.Validation, s.Config.Seed, validationPrograms)
+}
+
 // Analyse turns sources into programs, telling progress after each.
 func Analyse(ctx context.Context, lab *measure.Lab, sources []suite.Program, progress func(done, total int)) ([]*program.Program, error) {
 	programs := make([]*program.Program, len(sources))

@@ -230,6 +230,9 @@ func (s *settings) trainOptions(ctx context.Context, lab *measure.Lab, f trainFl
 		return ppo.TrainOptions{}, err
 	}
 	options := f.setup.Options(lab, programs)
+	if options.Validation, err = training.Analyse(ctx, lab, f.setup.Validation(), func(int, int) {}); err != nil {
+		return options, err
+	}
 	options.Budget = f.budget
 	return options, nil
 }
