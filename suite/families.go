@@ -25,7 +25,7 @@ func Families() []Case {
 	var all []Case
 	add := func(family string, memoryBound bool, w *writer) {
 		w.name = family + "_" + w.name
-		all = append(all, Case{Program{w.name, w.module()}, family, memoryBound})
+		all = append(all, Case{Program{Name: w.name, Module: w.module()}, family, memoryBound})
 	}
 	for _, w := range productCases() {
 		add(w.family, false, w.writer)
@@ -393,7 +393,7 @@ func DrawFamilies(rng *rand.Rand, n int) []Case {
 	for i := range n {
 		m := drawMember(rng)
 		m.name = fmt.Sprintf("%s_%s_%d", m.family, m.name, i)
-		all = append(all, Case{Program: Program{m.name, m.module()}, Family: m.family})
+		all = append(all, Case{Program: Program{Name: m.name, Module: m.module()}, Family: m.family})
 	}
 	return all
 }

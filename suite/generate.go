@@ -14,6 +14,7 @@ import (
 type Program struct {
 	Name   string // a generated program's symbol, or the path of a user's file
 	Module string // MLIR text
+	Family string // what a generated program is: "conv", "attention", …
 }
 
 // Split is a part of the generated programs.
@@ -31,6 +32,9 @@ const (
 const (
 	minFlops = 20e3
 	maxFlops = 30e6
+	// largeFlops is the limit of a few: caches of the second level must be met, too.
+	largeFlops = 300e6
+	largeShare = 20 // percent of the draws, most of which are small all the same
 	maxBytes = 16 << 20 // of all tensors together
 )
 
@@ -44,7 +48,7 @@ const (
 func Generate(split Split, seed uint64, n int) []Program {
 	var programs []Program
 	for _, w := range generate(split, seed, n) {
-		programs = append(programs, Program{Name: w.name, Module: w.module()})
+		programs = append(programs, Program{Name: w.name, Module: w.module(), Family: w.family})
 	}
 	return programs
 }
@@ -60,6 +64,7 @@ func generate(split Split, seed uint64, n int) []*writer {
 			continue
 		}
 		seen[hash] = true
+		w.family = w.name
 		// The number keeps symbols apart; it is no part of what was hashed.
 		w.name = fmt.Sprintf("%s_%s_%d", split, w.name, len(programs))
 		programs = append(programs, w)
@@ -82,7 +87,7 @@ func splitOf(hash [sha256.Size]byte) Split {
 // trainable tells whether a program is of a size to train on and far enough
 // from the benchmarks.
 func (w *writer) trainable() bool {
-	if w.flops < minFlops || w.flops > maxFlops {
+	if w.flops < minFlops || w.flops > max(w.limit, maxFlops) {
 		return false
 	}
 	bytes := 0
@@ -145,13 +150,24 @@ func draw(rng *rand.Rand) *writer {
 		weight int
 		draw   func(*rand.Rand) *writer
 	}{
-		{24, drawMatmul},
-		{20, drawLinear},
-		{24, drawConv},
-		{8, drawNormalisedConv},
-		{12, drawPool},
-		{8, drawElementwise},
+		{18, drawMatmul},
+		{18, drawLinear},
+		{3, drawBatchMatmul},
+		{12, drawConv},
+		{14, drawPaddedConv},
+		{5, drawNormalisedConv},
+		{8, drawResidual},
+		{5, drawOtherConv},
+		{3, drawMLP},
+		{3, drawAttention},
+		{6, drawPool},
+		{6, drawElementwise},
 		{4, drawReduce},
+		{4, drawRows},
+	}
+	limit := maxFlops
+	if chance(rng, largeShare) {
+		limit = largeFlops
 	}
 	total := 0
 	for _, s := range shapes {
@@ -160,7 +176,9 @@ func draw(rng *rand.Rand) *writer {
 	pick := rng.IntN(total)
 	for _, s := range shapes {
 		if pick -= s.weight; pick < 0 {
-			return s.draw(rng)
+			w := s.draw(rng)
+			w.limit = limit
+			return w
 		}
 	}
 	panic("unreachable: pick is below the sum of the weights")
@@ -169,6 +187,7 @@ func draw(rng *rand.Rand) *writer {
 // Bounds with many divisors are what people's programs mostly have.
 var (
 	wideBounds    = []int{8, 12, 16, 24, 28, 32, 36, 40, 48, 56, 64, 72, 80, 84, 96, 112, 120, 128, 144, 160, 192, 224, 240, 256, 288, 320, 384, 448, 512}
+	longBounds    = []int{512, 640, 768, 896, 1024, 1280, 1536, 2048}
 	channelBounds = []int{3, 4, 8, 12, 16, 24, 28, 32, 48, 56, 64, 96, 112, 128}
 	imageBounds   = []int{4, 6, 7, 8, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64}
 	batchBounds   = []int{1, 1, 2, 2, 4, 6, 7, 8, 14, 16}
@@ -188,6 +207,9 @@ func chance(rng *rand.Rand, percent int) bool { return rng.IntN(100) < percent }
 func drawMatmul(rng *rand.Rand) *writer {
 	w := newWriter("matmul")
 	m, n, k := bound(rng, wideBounds), bound(rng, wideBounds), bound(rng, wideBounds)
+	if chance(rng, largeShare) {
+		n, k = bound(rng, longBounds), bound(rng, longBounds)
+	}
 	a := w.input("a", m, k)
 	b := w.arg("b", []int{k, n}, chance(rng, 30))
 	c := w.matmul(a, b, w.fill(0, m, n))
@@ -201,6 +223,9 @@ func drawMatmul(rng *rand.Rand) *writer {
 func drawLinear(rng *rand.Rand) *writer {
 	w := newWriter("linear")
 	m, n, k := bound(rng, wideBounds), bound(rng, wideBounds), bound(rng, wideBounds)
+	if chance(rng, largeShare) {
+		n, k = bound(rng, longBounds), bound(rng, longBounds)
+	}
 	x, weight := w.input("x", m, k), w.weight("weight", n, k)
 	init := w.broadcast(w.weight("bias", n), []int{m, n}, 1)
 	w.result(w.maybeRelu(rng, w.matmulTransposed(x, weight, init)))
@@ -310,7 +335,11 @@ func drawElementwise(rng *rand.Rand) *writer {
 	x := w.input("x", shape...)
 	y := x
 	for i := range 1 + rng.IntN(4) {
-		switch rng.IntN(5) {
+		switch rng.IntN(7) {
+		case 5:
+			y = w.gelu(y)
+		case 6:
+			y = w.pointwise(shape, []value{y}, "%t0 = arith.mulf %in0, %in0 : f32", "%t1 = arith.negf %t0 : f32", "%t2 = math.exp %t1 : f32")
 		case 0:
 			y = w.add(y, w.input(fmt.Sprintf("y%d", i), shape...))
 		case 1:

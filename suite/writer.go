@@ -17,6 +17,8 @@ type writer struct {
 	returned   value
 	body       strings.Builder
 	next       int // number of the next SSA value
+	family     string  // what a generated program is
+	limit      float64 // of its work, where that is above the usual one
 	flops      float64
 	operations []Operation
 }

@@ -54,17 +54,16 @@ trained first, for a few minutes.`,
 	}
 	f.add(c)
 	f.addTrials(c)
-	c.Flags().DurationVar(&budget, "train-time", 4*time.Minute, "how long to train where there is no agent")
+	c.Flags().DurationVar(&budget, "train-time", 0, "train a new agent for so long first (default: the one trained last, or the one that ships with Nestling)")
 	return c
 }
 
-// trained opens a run with an agent in it, training one where there is none.
+// trained opens a run with an agent in it, training a new one where that is asked for.
 func (s *settings) trained(ctx context.Context, path string, budget time.Duration) (*results.Run, error) {
-	run, err := s.openRun(path)
-	if path != "" || !errors.Is(err, results.ErrNoModel) {
-		return run, err
+	if budget == 0 || path != "" {
+		return s.openRun(path)
 	}
-	fmt.Fprintf(os.Stderr, "no trained agent under %s yet: training one for %s\n", s.results, budget)
+	fmt.Fprintf(os.Stderr, "training an agent for %s\n", budget)
 	setup := training.Setup{Model: defaultModel, Programs: defaultPrograms, Config: ppo.Defaults()}
 	return s.train(ctx, trainFlags{setup: setup, budget: budget})
 }

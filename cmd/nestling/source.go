@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -40,12 +42,20 @@ func readProgram(ctx context.Context, lab *measure.Lab, source string) (*program
 	return lab.Analyse(ctx, text, source)
 }
 
-// openRun opens the run at a path, or the one that was trained last.
+// openRun opens the run at a path, or the one that was trained last; where there is none,
+// the checkpoint that ships with Nestling becomes one.
 func (s *settings) openRun(path string) (*results.Run, error) {
 	if path != "" {
 		return results.OpenRun(path)
 	}
-	return results.Latest(s.results)
+	run, err := results.Latest(s.results)
+	if !errors.Is(err, results.ErrNoModel) || !slices.Contains(agent.Shipped(), defaultModel) {
+		return run, err
+	}
+	if run, err = agent.Unpack(s.results, defaultModel); err == nil {
+		fmt.Fprintf(os.Stderr, "no agent was trained here yet: the one that ships with Nestling is unpacked into %s\n", run.Dir)
+	}
+	return run, err
 }
 
 // loadAgent loads the newest checkpoint of a run, "" for the latest run.
