@@ -32,12 +32,8 @@ var (
 		true, false, false, true, true, false, true, true, true, // causal
 		true, true, false, true, true, false, true, false, false, // padded
 	}
-	// Row 0 may not choose column 1; the second choice of row 1 is forced.
-	categoricalMask = []bool{
-		true, false, true, true, true, true, false,
-		true, true, true, true, false, true, false,
-	}
-	categoricalChoices = []Choice{{0, 0, 4, 2}, {0, 4, 7, 1}, {1, 0, 4, 3}, {1, 4, 7, 1}}
+	// The last choice of row 1 is forced; the last logit takes no part.
+	categoricalChoices = []Choice{{0, 0, 4, 2}, {1, 4, 7, 1}, {0, 7, 11, 3}, {1, 11, 12, 0}}
 	ppoOld             = []float32{0.1, -0.5, 0.4, 2, -2, 0.3}
 	ppoAdvantage       = []float32{1, -1, 0.5, 2, -0.7, -1.5}
 	mseTarget          = []float32{1, 2, 3, -4, 5, 6}
@@ -93,10 +89,15 @@ func layerCases() []layerCase {
 			forward: lstm(3)},
 		{name: "attention", shapes: [][]int{{2, 3, 8}, {2, 3, 8}, {2, 3, 8}}, extra: map[string][]float32{"mask": asFloats(attentionMask)},
 			forward: func(t *Tape, in []*Tensor) *Tensor { return t.Attention(in[0], in[1], in[2], 2, attentionMask) }},
-		{name: "categorical", shapes: [][]int{{2, 7}}, extra: map[string][]float32{
-			"mask": asFloats(categoricalMask), "choices": {0, 0, 4, 2, 0, 4, 7, 1, 1, 0, 4, 3, 1, 4, 7, 1}},
+		unary("transpose", (*Tape).Transpose, []int{2, 3, 5}),
+		unary("average", (*Tape).Average, []int{2, 3, 5}),
+		{name: "scale_columns", shapes: [][]int{{2, 3, 5}, {5}}, forward: func(t *Tape, in []*Tensor) *Tensor {
+			return t.ScaleColumns(in[0], in[1])
+		}},
+		{name: "categorical", shapes: [][]int{{13, 1}}, extra: map[string][]float32{
+			"choices": {0, 0, 4, 2, 1, 4, 7, 1, 0, 7, 11, 3, 1, 11, 12, 0}},
 			forward: func(t *Tape, in []*Tensor) *Tensor {
-				logProb, entropy := t.Categorical(in[0], categoricalMask, categoricalChoices)
+				logProb, entropy := t.Categorical(in[0], 2, categoricalChoices)
 				return t.Reshape(t.Concat(t.Reshape(logProb, 1, 2), t.Reshape(entropy, 1, 2)), 2, 2)
 			}},
 		{name: "ppo", shapes: [][]int{{6}}, extra: map[string][]float32{"old": ppoOld, "advantage": ppoAdvantage}, exact: true,

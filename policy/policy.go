@@ -54,7 +54,10 @@ var models = map[string]struct {
 	usual, full Config
 	create      func(Config) encoder
 }{
-	"lstm": {lstmConfig, lstmFull, newLSTM},
+	"lstm":       {lstmConfig, lstmFull, newLSTM},
+	"distilbert": {distilbertConfig, distilbertFull, newDistilbert},
+	"gpt-2":      {gpt2Config, gpt2Full, newGPT2},
+	"convnext":   {convnextConfig, convnextFull, newConvNeXt},
 }
 
 // Config holds the sizes of a policy's layers.

@@ -66,13 +66,11 @@ def attention(c, q, k, v, heads=2):
 
 def categorical(c, logits):
     """[2, rows]: log-probabilities and entropies."""
-    masked = logits.masked_fill(c["mask"].reshape(logits.shape) == 0, -math.inf)
-    out = [[torch.zeros(()) for _ in range(logits.shape[0])] for _ in range(2)]
-    for row, begin, end, index in c["choices"].int().tolist():
-        d = torch.distributions.Categorical(logits=masked[row, begin:end])
+    out = [[torch.zeros(()) for _ in range(2)] for _ in range(2)]
+    for row, begin, end, index in c["choices"].reshape(-1, 4).int().tolist():
+        d = torch.distributions.Categorical(logits=logits[begin:end, 0])
         out[0][row] = out[0][row] + d.log_prob(torch.tensor(index))
-        p = d.probs
-        out[1][row] = out[1][row] - torch.where(p > 0, p * torch.log(p.clamp_min(1e-30)), torch.zeros(())).sum()
+        out[1][row] = out[1][row] + d.entropy()
     return torch.stack([torch.stack(x) for x in out])
 
 
@@ -116,6 +114,9 @@ CASES = {
     "lstm": lstm,
     "lstm_one_step": lstm,
     "attention": attention,
+    "transpose": lambda c, x: x.transpose(1, 2),
+    "average": lambda c, x: x.mean(1),
+    "scale_columns": lambda c, x, f: x * f,
     "categorical": categorical,
     "ppo": ppo,
     "mse": lambda c, x: F.mse_loss(x, c["target"]).reshape(1),
