@@ -11,42 +11,50 @@ import (
 )
 
 func TestCheckpointRoundTrip(t *testing.T) {
-	dir := t.TempDir()
-	p := newPolicy(t, small)
-	steps(p, 2)
-	if err := Save(p, dir); err != nil {
-		t.Fatal(err)
-	}
-	loaded, err := Load(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	restored, err := New("lstm", small, seeded(99))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := Restore(restored, dir); err != nil {
-		t.Fatal(err)
-	}
-	obs := observations(9, seeded(20))
-	want := p.Act(obs, seeded(21), false)
-	for name, q := range map[string]Policy{"Load": loaded, "Restore": restored} {
-		if got := q.Act(obs, seeded(21), false); !slices.Equal(got, want) || q.Config() != small || q.Name() != "lstm" {
-			t.Errorf("%s: another policy than the one that was saved", name)
+	each(t, func(t *testing.T, model string) {
+		dir := t.TempDir()
+		p := newPolicy(t, model)
+		updates(p, 2)
+		if err := Save(p, dir); err != nil {
+			t.Fatal(err)
 		}
-	}
+		loaded, err := Load(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		restored, err := New(model, small[model], seeded(99))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Restore(restored, dir); err != nil {
+			t.Fatal(err)
+		}
+		episodes := started(9, seeded(20))
+		want := p.Act(clones(episodes), seeded(21), false)
+		for name, q := range map[string]*Policy{"Load": loaded, "Restore": restored} {
+			got := q.Act(clones(episodes), seeded(21), false)
+			for i := range want {
+				if !slices.Equal(got[i].Answers, want[i].Answers) || got[i].Value != want[i].Value || q.Name() != model {
+					t.Errorf("%s: another policy than the one that was saved", name)
+				}
+			}
+		}
+	})
 }
 
 func TestRestoreNamesBothArchitectures(t *testing.T) {
 	dir := t.TempDir()
-	if err := Save(newPolicy(t, small), dir); err != nil {
+	if err := Save(newPolicy(t, "lstm"), dir); err != nil {
 		t.Fatal(err)
 	}
-	other := small
+	other := small["lstm"]
 	other.Trunk = 24
-	p := newPolicy(t, other)
+	p, err := New("lstm", other, seeded(1))
+	if err != nil {
+		t.Fatal(err)
+	}
 	before := slices.Clone(p.Parameters()[0].Data)
-	wantError(t, Restore(p, dir), "lstm with embedding 12, encoder 10, trunk 2×11", "lstm with embedding 12, encoder 10, trunk 2×24")
+	wantError(t, Restore(p, dir), "Trunk:11", "Trunk:24")
 	if !slices.Equal(before, p.Parameters()[0].Data) {
 		t.Error("weights changed")
 	}
@@ -64,7 +72,7 @@ func wantError(t *testing.T, err error, texts ...string) {
 
 func TestBadCheckpoints(t *testing.T) {
 	saved := t.TempDir()
-	if err := Save(newPolicy(t, small), saved); err != nil {
+	if err := Save(newPolicy(t, "lstm"), saved); err != nil {
 		t.Fatal(err)
 	}
 	whole, err := os.ReadFile(filepath.Join(saved, "policy.safetensors"))
@@ -85,8 +93,8 @@ func TestBadCheckpoints(t *testing.T) {
 		{"truncated", whole[:len(whole)-100], "cut short"},
 		{"truncated header", whole[:200], "cut short"},
 		{"empty", nil, "not a safetensors file"},
-		{"another environment", edit(`\"features\":4`, `\"features\":1`), "another architecture: lstm with"},
-		{"model not there yet", edit(`\"model\":\"lstm\"`, `\"model\":\"gpt5\"`), `no model "gpt5"`},
+		{"another environment", edit(`\"interface\":[34`, `\"interface\":[35`), "another architecture: lstm of"},
+		{"model not there", edit(`\"model\":\"lstm\"`, `\"model\":\"gpt5\"`), `no model "gpt5"`},
 		{"impossible size", edit(`\"trunk\":11`, `\"trunk\":-1`), "sizes must be 1 or more"},
 		{"without metadata", edit("nestling.policy", "something.else!"), "not a policy of Nestling"},
 		{"renamed tensor", edit(`"critic.value.bias"`, `"critic.value.biax"`), `no tensor "critic.value.bias"`},

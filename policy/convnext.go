@@ -25,7 +25,7 @@ type convnext struct {
 }
 
 var (
-	convnextConfig = Config{Width: 64, Layers: 1, Stages: []int{3}, Trunk: 224, TrunkLayers: 2, Option: 128}
+	convnextConfig = Config{Width: 48, Layers: 1, Stages: []int{2}, Trunk: 224, TrunkLayers: 2, Option: 128}
 	convnextFull   = Config{Width: 96, Layers: 4, Stages: []int{3, 3, 9, 3}, Trunk: 512, TrunkLayers: 3, Option: 256}
 )
 
