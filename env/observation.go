@@ -63,7 +63,10 @@ const (
 	actions   = 17 // schedule.Vocabulary, and to go on to the next operation
 	sizes     = 20 // what a tile would be
 
-	OptionSize = questions + actions + 3 + LoopSize + sizes + OperandSize + 8
+	sizeAt          = questions + actions + 3 + LoopSize
+	registersInSize = 11
+
+	OptionSize = sizeAt + sizes + OperandSize + 8
 )
 
 // kindIndex is the place of an action in one-hot vectors; that of going on is the last.

@@ -39,6 +39,7 @@ type Config struct {
 	TargetKL           float64 `json:"target_kl"`           // epochs end when the policy has moved so far, in nats; 0: never
 	GradientClip       float64 `json:"gradient_clip"`       // largest global norm of a gradient
 	Imitation          float64 `json:"imitation"`           // weight of imitating the best episode met on each program; 0: none
+	Rehearsals         int     `json:"rehearsals"`          // minibatches of an iteration that do nothing but imitate
 	EntropyCoefficient float64 `json:"entropy_coefficient"` // least weight of the entropy bonus
 	MaximumCoefficient float64 `json:"maximum_coefficient"` // largest weight that the collapse guard gives it
 	EntropyFloor       float64 `json:"entropy_floor"`       // share of the first iteration's entropy that the guard defends
@@ -52,7 +53,7 @@ func Defaults() Config {
 	return Config{
 		Seed: 1, Programs: 6, Repeats: 6, Branches: 2, LearningRate: 1e-3, Epochs: 4, Minibatch: 64,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
-		TargetKL: 0.03, GradientClip: 0.5, Imitation: 0.2,
+		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Rehearsals: 12,
 		EntropyCoefficient: 0.03, MaximumCoefficient: 0.3, EntropyFloor: 0.15,
 		AveragedIterations: 5, ValidateEvery: 15,
 	}
@@ -85,6 +86,7 @@ func (c Config) check() error {
 		{"discount", c.Discount > 0 && c.Discount <= 1, "above 0, at most 1"},
 		{"lambda", c.Lambda >= 0 && c.Lambda <= 1, "from 0 to 1"},
 		{"imitation", c.Imitation >= 0, "0 or more"},
+		{"rehearsals", c.Rehearsals >= 0, "0 or more"},
 		{"gradient_clip", c.GradientClip > 0, "above 0"},
 		{"entropy_coefficient", c.EntropyCoefficient > 0, "above 0, or the guard could not raise it"},
 		{"maximum_coefficient", c.MaximumCoefficient >= c.EntropyCoefficient, "at least entropy_coefficient"},
@@ -464,6 +466,11 @@ func (t *trainer) learn(episodes []*episode, m *Metrics) error {
 			break
 		}
 	}
+	for range t.Config.Rehearsals {
+		if err := t.rehearse(); err != nil {
+			return err
+		}
+	}
 	m.Updates = total.count
 	m.KL, m.ClipFraction = total.mean(total.kl), total.mean(total.clipped)
 	m.PolicyLoss, m.ValueLoss = total.mean(total.policyLoss), total.mean(total.valueLoss)
@@ -534,6 +541,30 @@ func (t *trainer) update(batch []*step) (update, error) {
 	}
 	t.adam.Step()
 	return u, nil
+}
+
+// rehearse takes one step towards the best episodes alone, with the bonus for entropy:
+// what was found once, by chance or by going back, is to become a habit (expert iteration:
+// Anthony et al. 2017, with the best of many episodes as the expert).
+func (t *trainer) rehearse() error {
+	recalled := t.recall(t.Config.Minibatch)
+	if len(recalled) == 0 {
+		return nil
+	}
+	steps := make([]env.Step, len(recalled))
+	for i, s := range recalled {
+		steps[i] = s.Step
+	}
+	t.tape.Reset()
+	logProb, entropy, _ := t.agent.Evaluate(t.tape, steps)
+	loss := t.tape.Scale(t.tape.Mean(logProb), -1)
+	loss = t.tape.Add(loss, t.tape.Scale(t.tape.Mean(entropy), float32(-t.state.EntropyCoefficient)))
+	t.tape.Backward(loss)
+	if x := t.adam.ClipGradients(t.Config.GradientClip) + float64(loss.Data[0]); math.IsNaN(x) || math.IsInf(x, 0) {
+		return fmt.Errorf("a rehearsal is not finite (loss %g); the checkpoint before it is sound", loss.Data[0])
+	}
+	t.adam.Step()
+	return nil
 }
 
 // imitation is how improbable the policy finds steps of the best episodes: good

@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"slices"
+	"strings"
 
 	"nestling/program"
 )
@@ -31,7 +32,7 @@ const MaxRewrites = 5
 // What is computed ahead of time, and what is written out, is offered none.
 func Offers(p *program.Program, op int, m Machine, made []Action) []Action {
 	o := &p.Ops[op]
-	if len(made) >= MaxRewrites || o.Code != "" || o.Inside > 0 || p.Values[o.Result].Weight {
+	if len(made) >= MaxRewrites || o.Code != "" || o.Inside > 0 || p.Values[o.Result].Weight || restOfRest(o.Name) {
 		return nil
 	}
 	f := offering{p: p, op: op, machine: m, made: made}
@@ -51,6 +52,10 @@ func Offers(p *program.Program, op int, m Machine, made []Action) []Action {
 	f.groups()
 	return f.offers
 }
+
+// restOfRest tells what is left of a second cut: there is nothing to gain from taking it
+// apart once more.
+func restOfRest(name string) bool { return strings.Count(name, ".rest") > 1 }
 
 // offering collects what is offered for one operation.
 type offering struct {

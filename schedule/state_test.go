@@ -359,13 +359,13 @@ func TestRefusedActionsChangeNothing(t *testing.T) {
 // as a whole.
 func TestStepsAreLimited(t *testing.T) {
 	s := NewState(programs["matmul"])
-	actions := parsed(t, "matmul0: T(128,0,0) T(64,0,0) T(32,0,0) T(16,0,0) T(8,0,0) NT")[0].Actions
+	actions := parsed(t, "matmul0: T(128,0,0) T(64,0,0) T(32,0,0) T(16,0,0) T(8,0,0) T(4,0,0) NT")[0].Actions
 	for _, a := range actions[:MaxActions-1] {
 		if err := s.Apply(1, a); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want := "matmul0: T would be action 5 of at most 5; only V or NT can be the last"
+	want := "matmul0: T would be action 6 of at most 6; only V or NT can be the last"
 	if err := s.Check(1, actions[MaxActions-1]); err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
