@@ -35,7 +35,7 @@ func TestFromFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Program{{filepath.Join(dir, "a.mlir"), "func a"}, {filepath.Join(dir, "b.mlir"), "func b"}}
+	want := []Program{{Name: filepath.Join(dir, "a.mlir"), Module: "func a"}, {Name: filepath.Join(dir, "b.mlir"), Module: "func b"}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
