@@ -12,7 +12,6 @@ import (
 // these; nothing is trained on them.
 type Case struct {
 	Program
-	Family string // "matmul", "conv_nhwc", "softmax", …
 	// MemoryBound tells that moving the arguments and the result is the work: such a
 	// program is held against a plain loop that moves as much.
 	MemoryBound bool
@@ -25,7 +24,7 @@ func Families() []Case {
 	var all []Case
 	add := func(family string, memoryBound bool, w *writer) {
 		w.name = family + "_" + w.name
-		all = append(all, Case{Program{Name: w.name, Module: w.module()}, family, memoryBound})
+		all = append(all, Case{Program{Name: w.name, Module: w.module(), Family: family}, memoryBound})
 	}
 	for _, w := range productCases() {
 		add(w.family, false, w.writer)
@@ -67,25 +66,6 @@ func (m member) returning(v value) member {
 	return m
 }
 
-// named writes a named operation of linalg; attributes may be "".
-func (w *writer) named(op, attributes string, ins []value, out value) value {
-	return w.line(out.shape, "linalg.%s %s%s", op, attributes, operands(ins, out))
-}
-
-// moved writes linalg.transpose, broadcast or reduce, whose result type is implied.
-func (w *writer) moved(op string, in, out value, clause string, dimensions []int) value {
-	return w.line(out.shape, "linalg.%s ins(%s : %s) outs(%s : %s) %s = [%s]", op,
-		in.name, in.typ(), out.name, out.typ(), clause, integers(dimensions))
-}
-
-func integers(numbers []int) string {
-	words := make([]string, len(numbers))
-	for i, n := range numbers {
-		words[i] = fmt.Sprint(n)
-	}
-	return strings.Join(words, ", ")
-}
-
 func productCases() []member {
 	var all []member
 	for _, s := range [][3]int{{96, 160, 192}, {384, 320, 640}, {100, 100, 100}, {127, 113, 131}, {1, 768, 768}} {
@@ -94,7 +74,7 @@ func productCases() []member {
 	for _, s := range [][4]int{{12, 64, 64, 96}, {32, 128, 96, 64}, {3, 31, 29, 37}} {
 		m := newMember("batch_matmul", s[:]...)
 		a, b := m.input("a", s[0], s[1], s[3]), m.input("b", s[0], s[3], s[2])
-		all = append(all, m.returning(m.named("batch_matmul", "", []value{a, b}, m.fill(0, s[0], s[1], s[2]))))
+		all = append(all, m.returning(m.batchMatmul(a, b, m.fill(0, s[0], s[1], s[2]))))
 	}
 	return all
 }
@@ -115,33 +95,19 @@ func matmulCase(family string, s [3]int) member {
 	return member.returning(member.named("matmul", maps, operands, member.fill(0, s[0], s[1])))
 }
 
-// convolution is one shape of a convolution; height and width are the output's.
-type convolution struct {
-	batch, in, out, height, width int
-	kernel, stride, dilation      int
-}
-
-func (c convolution) covers(out int) int {
-	return (out-1)*c.stride + (c.kernel-1)*c.dilation + 1
-}
-
-func (c convolution) attributes() string {
-	return fmt.Sprintf("{dilations = dense<%d> : tensor<2xi64>, strides = dense<%d> : tensor<2xi64>} ", c.dilation, c.stride)
-}
-
 func convolutionCases() []member {
 	var all []member
 	for _, c := range []convolution{
-		{4, 24, 48, 20, 20, 3, 1, 1}, {2, 96, 96, 40, 40, 3, 1, 1}, {2, 13, 17, 23, 29, 3, 1, 1},
-		{4, 96, 160, 26, 26, 1, 1, 1}, {4, 48, 80, 28, 28, 3, 2, 1}, {2, 32, 48, 24, 24, 3, 1, 2},
-		{2, 24, 40, 32, 32, 5, 1, 1}, {2, 3, 64, 112, 112, 7, 2, 1},
+		{4, 24, 48, 20, 20, window{3, 1, 1, 0}}, {2, 96, 96, 40, 40, window{3, 1, 1, 0}}, {2, 13, 17, 23, 29, window{3, 1, 1, 0}},
+		{4, 96, 160, 26, 26, window{1, 1, 1, 0}}, {4, 48, 80, 28, 28, window{3, 2, 1, 0}}, {2, 32, 48, 24, 24, window{3, 1, 2, 0}},
+		{2, 24, 40, 32, 32, window{5, 1, 1, 0}}, {2, 3, 64, 112, 112, window{7, 2, 1, 0}},
 	} {
-		all = append(all, c.nchw(), c.nhwc())
+		all = append(all, c.dense("nchw"), c.dense("nhwc"))
 	}
 	for _, c := range []convolution{
-		{1, 32, 32, 28, 28, 3, 1, 1}, {4, 96, 96, 112, 112, 3, 1, 1}, {4, 64, 64, 56, 56, 3, 2, 1}, {2, 19, 19, 37, 41, 3, 1, 1},
+		{1, 32, 32, 28, 28, window{3, 1, 1, 0}}, {4, 96, 96, 112, 112, window{3, 1, 1, 0}}, {4, 64, 64, 56, 56, window{3, 2, 1, 0}}, {2, 19, 19, 37, 41, window{3, 1, 1, 0}},
 	} {
-		all = append(all, c.depthwise("nchw"), c.depthwise("nhwc"))
+		all = append(all, c.perChannel("nchw"), c.perChannel("nhwc"))
 	}
 	return all
 }
@@ -159,69 +125,38 @@ func (c convolution) member(family string) member {
 	return m
 }
 
-func (c convolution) nchw() member {
-	m := c.member("conv_nchw")
-	x := m.input("x", c.batch, c.in, c.covers(c.height), c.covers(c.width))
-	w := m.weight("w", c.out, c.in, c.kernel, c.kernel)
-	return m.returning(m.named("conv_2d_nchw_fchw", c.attributes(), []value{x, w}, m.fill(0, c.batch, c.out, c.height, c.width)))
+func (c convolution) dense(layout string) member {
+	m := c.member("conv_" + layout)
+	return m.returning(m.plainConv(layout, m.input("x", c.input(layout)...), c))
 }
 
-func (c convolution) nhwc() member {
-	m := c.member("conv_nhwc")
-	x := m.input("x", c.batch, c.covers(c.height), c.covers(c.width), c.in)
-	w := m.weight("w", c.kernel, c.kernel, c.in, c.out)
-	return m.returning(m.named("conv_2d_nhwc_hwcf", c.attributes(), []value{x, w}, m.fill(0, c.batch, c.height, c.width, c.out)))
-}
-
-// depthwise is a convolution of every channel with a kernel of its own.
-func (c convolution) depthwise(layout string) member {
+func (c convolution) perChannel(layout string) member {
 	m := c.member("depthwise_" + layout)
-	op, weight := "depthwise_conv_2d_nchw_chw", []int{c.in, c.kernel, c.kernel}
-	if layout == "nhwc" {
-		op, weight = "depthwise_conv_2d_nhwc_hwc", []int{c.kernel, c.kernel, c.in}
-	}
-	x := m.input("x", image(layout, c.batch, c.in, c.covers(c.height), c.covers(c.width))...)
-	y := m.fill(0, image(layout, c.batch, c.in, c.height, c.width)...)
-	return m.returning(m.named(op, c.attributes(), []value{x, m.weight("w", weight...)}, y))
-}
-
-// image is the shape of images in a layout, "nchw" or "nhwc".
-func image(layout string, batch, channels, height, width int) []int {
-	if layout == "nhwc" {
-		return []int{batch, height, width, channels}
-	}
-	return []int{batch, channels, height, width}
+	return m.returning(m.plainDepthwise(layout, m.input("x", c.input(layout)...), c))
 }
 
 func poolingCases() []member {
 	var all []member
 	for _, c := range []convolution{
-		{batch: 2, in: 32, height: 14, width: 14, kernel: 2, stride: 2, dilation: 1},
-		{batch: 4, in: 64, height: 56, width: 56, kernel: 3, stride: 2, dilation: 1},
-		{batch: 16, in: 64, height: 112, width: 112, kernel: 2, stride: 2, dilation: 1},
-		{batch: 4, in: 48, height: 54, width: 54, kernel: 3, stride: 1, dilation: 1},
-		{batch: 2, in: 23, height: 31, width: 37, kernel: 3, stride: 2, dilation: 1},
+		{2, 32, 32, 14, 14, window{2, 2, 1, 0}},
+		{4, 64, 64, 56, 56, window{3, 2, 1, 0}},
+		{16, 64, 64, 112, 112, window{2, 2, 1, 0}},
+		{4, 48, 48, 54, 54, window{3, 1, 1, 0}},
+		{2, 23, 23, 31, 37, window{3, 2, 1, 0}},
 	} {
 		for _, layout := range []string{"nchw", "nhwc"} {
-			all = append(all, c.pooling(layout, "max", -math.MaxFloat32), c.pooling(layout, "sum", 0))
+			all = append(all, c.pooling("max_pool", layout), c.pooling("average_pool", layout))
 		}
 	}
 	return all
 }
 
-// pooling takes the maximum or, with the scaling after it, the mean of windows.
-func (c convolution) pooling(layout, kind string, initial float64) member {
-	family := map[string]string{"max": "max_pool_", "sum": "average_pool_"}[kind] + layout
-	m := newMember(family, c.batch, c.in, c.height, c.width)
+// pooling takes the maximum or the mean of windows.
+func (c convolution) pooling(kind, layout string) member {
+	m := newMember(kind+"_"+layout, c.batch, c.in, c.height, c.width)
 	m.name = fmt.Sprintf("%dx%d_%s_stride%d", c.kernel, c.kernel, m.name, c.stride)
-	x := m.input("x", image(layout, c.batch, c.in, c.covers(c.height), c.covers(c.width))...)
-	window := m.empty([]int{c.kernel, c.kernel})
-	y := m.fill(initial, image(layout, c.batch, c.in, c.height, c.width)...)
-	y = m.named("pooling_"+layout+"_"+kind, c.attributes(), []value{x, window}, y)
-	if kind == "sum" {
-		y = m.pointwise(y.shape, []value{y}, constantStep("share", 1/float64(c.kernel*c.kernel)), "%t0 = arith.mulf %in0, %share : f32")
-	}
-	return m.returning(y)
+	pool := map[string]func(*writer, string, value, convolution) value{"max_pool": (*writer).maxPool, "average_pool": (*writer).averagePool}[kind]
+	return m.returning(pool(m.writer, layout, m.input("x", c.input(layout)...), c))
 }
 
 // flatShapes are those of element-wise programs, from 64 KiB a tensor to 48 MiB.
@@ -262,22 +197,6 @@ func chainCase(shape []int) member {
 	return m.returning(m.relu(m.add(product, a)))
 }
 
-// gelu is x/2 · (1 + erf(x/√2)).
-func (w *writer) gelu(x value) value {
-	return w.pointwise(x.shape, []value{x}, constantStep("half", 0.5), constantStep("one", 1), constantStep("root", math.Sqrt2/2),
-		"%t0 = arith.mulf %in0, %root : f32", "%t1 = math.erf %t0 : f32", "%t2 = arith.addf %t1, %one : f32",
-		"%t3 = arith.mulf %in0, %half : f32", "%t4 = arith.mulf %t3, %t2 : f32")
-}
-
-// geluTanh is x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³))).
-func (w *writer) geluTanh(x value) value {
-	return w.pointwise(x.shape, []value{x}, constantStep("half", 0.5), constantStep("one", 1),
-		constantStep("cubic", 0.044715), constantStep("root", math.Sqrt(2/math.Pi)),
-		"%t0 = arith.mulf %in0, %in0 : f32", "%t1 = arith.mulf %t0, %cubic : f32", "%t2 = arith.addf %t1, %one : f32",
-		"%t3 = arith.mulf %in0, %t2 : f32", "%t4 = arith.mulf %t3, %root : f32", "%t5 = math.tanh %t4 : f32",
-		"%t6 = arith.addf %t5, %one : f32", "%t7 = arith.mulf %in0, %half : f32", "%t8 = arith.mulf %t7, %t6 : f32")
-}
-
 // rowShapes are those of programs that reduce rows.
 var rowShapes = [][]int{{64, 512}, {512, 1000}, {6144, 2048}, {127, 509}, {96, 7}}
 
@@ -297,56 +216,18 @@ func reductionCases() []member {
 
 func reduceCase(family, op string, initial float64, shape []int, dimensions ...int) member {
 	m := newMember(family, shape...)
-	x := m.input("x", shape...)
-	var kept []int
-	for d, size := range shape {
-		if !slices.Contains(dimensions, d) {
-			kept = append(kept, size)
-		}
-	}
-	return m.returning(m.moved("reduce { "+op+" }", x, m.fill(initial, kept...), "dimensions", dimensions))
+	return m.returning(m.fold(op, initial, m.input("x", shape...), dimensions...))
 }
 
 func softmaxCase(shape []int) member {
 	m := newMember("softmax", shape...)
-	return m.returning(m.named("softmax", "dimension(1) ", []value{m.input("x", shape...)}, m.empty(shape)))
+	return m.returning(m.softmax(m.input("x", shape...)))
 }
 
-// layerNormCase is (x - mean) / √(variance + ε) · γ + β of every row.
 func layerNormCase(shape []int) member {
 	m := newMember("layer_norm", shape...)
-	rows, columns := shape[0], shape[1]
-	x, gamma, beta := m.input("x", shape...), m.weight("gamma", columns), m.weight("beta", columns)
-	share := constantStep("share", 1/float64(columns))
-	sum := m.reduce("arith.addf", x, m.fill(0, rows), 1)
-	mean := m.pointwise([]int{rows}, []value{sum}, share, "%t0 = arith.mulf %in0, %share : f32")
-	centred := m.rowwise(shape, []value{x}, []value{mean}, nil, "%t0 = arith.subf %in0, %in1 : f32")
-	squares := m.reduceSquares(centred, m.fill(0, rows))
-	scale := m.pointwise([]int{rows}, []value{squares}, share, constantStep("epsilon", Epsilon),
-		"%t0 = arith.mulf %in0, %share : f32", "%t1 = arith.addf %t0, %epsilon : f32", "%t2 = math.rsqrt %t1 : f32")
-	return m.returning(m.rowwise(shape, []value{centred}, []value{scale}, []value{gamma, beta},
-		"%t0 = arith.mulf %in0, %in1 : f32", "%t1 = arith.mulf %t0, %in2 : f32", "%t2 = arith.addf %t1, %in3 : f32"))
-}
-
-// rowwise is pointwise on a matrix with inputs that have one element per element,
-// per row, and per column.
-func (w *writer) rowwise(shape []int, full, perRow, perColumn []value, steps ...string) value {
-	const loops = "d0, d1"
-	var maps []string
-	for index, ins := range [][]value{full, perRow, perColumn} {
-		for range ins {
-			maps = append(maps, affineMap(loops, []string{loops, "d0", "d1"}[index]))
-		}
-	}
-	maps = append(maps, affineMap(loops, loops))
-	return w.generic(slices.Concat(full, perRow, perColumn), w.empty(shape), maps, []string{"parallel", "parallel"}, steps)
-}
-
-// reduceSquares sums the squares of every row of x.
-func (w *writer) reduceSquares(x, init value) value {
-	const loops = "d0, d1"
-	return w.generic([]value{x}, init, []string{affineMap(loops, loops), affineMap(loops, "d0")}, []string{"parallel", "reduction"},
-		[]string{"%t0 = arith.mulf %in0, %in0 : f32", "%t1 = arith.addf %t0, %out : f32"})
+	columns := shape[1]
+	return m.returning(m.layerNorm(m.input("x", shape...), m.weight("gamma", columns), m.weight("beta", columns)))
 }
 
 // movingCases only move elements, or make them.
@@ -374,11 +255,7 @@ func movingCases() []member {
 
 func transposeCase(family string, shape []int, permutation ...int) member {
 	m := newMember(family, shape...)
-	out := make([]int, len(shape))
-	for i, from := range permutation {
-		out[i] = shape[from]
-	}
-	return m.returning(m.moved("transpose", m.input("x", shape...), m.empty(out), "permutation", permutation))
+	return m.returning(m.transpose(m.input("x", shape...), permutation...))
 }
 
 func broadcastCase(family string, shape []int, dim int) member {
@@ -393,7 +270,7 @@ func DrawFamilies(rng *rand.Rand, n int) []Case {
 	for i := range n {
 		m := drawMember(rng)
 		m.name = fmt.Sprintf("%s_%s_%d", m.family, m.name, i)
-		all = append(all, Case{Program: Program{Name: m.name, Module: m.module()}, Family: m.family})
+		all = append(all, Case{Program: Program{Name: m.name, Module: m.module(), Family: m.family}})
 	}
 	return all
 }
@@ -405,11 +282,11 @@ func drawMember(rng *rand.Rand) member {
 	case 0:
 		return matmulCase([]string{"matmul", "matmul_transposed_a", "matmul_transposed_b"}[rng.IntN(3)], [3]int{size(), size(), size()})
 	case 1, 2:
-		return drawConvolution(rng)
+		return drawConvolutionMember(rng)
 	case 3:
-		c := convolution{batch: 1 + rng.IntN(3), in: size(), height: 1 + rng.IntN(20), width: size(), kernel: 1 + rng.IntN(3), stride: 1 + rng.IntN(2), dilation: 1}
-		kind := rng.IntN(2)
-		return c.pooling(layouts[rng.IntN(2)], []string{"max", "sum"}[kind], []float64{-math.MaxFloat32, 0}[kind])
+		c := convolution{batch: 1 + rng.IntN(3), in: size(), height: 1 + rng.IntN(20), width: size(), window: window{1 + rng.IntN(3), 1 + rng.IntN(2), 1, 0}}
+		c.out = c.in
+		return c.pooling([]string{"max_pool", "average_pool"}[rng.IntN(2)], layouts[rng.IntN(2)])
 	case 4:
 		if rng.IntN(2) == 0 {
 			return softmaxCase(matrix)
@@ -428,18 +305,13 @@ func drawMember(rng *rand.Rand) member {
 	return m.returning(m.add(write(m.writer, m.input("x", matrix...)), m.input("y", matrix...)))
 }
 
-var layouts = []string{"nchw", "nhwc"}
-
-func drawConvolution(rng *rand.Rand) member {
+func drawConvolutionMember(rng *rand.Rand) member {
 	channels := 1 + rng.IntN(24)
 	c := convolution{batch: 1 + rng.IntN(3), in: channels, out: 1 + rng.IntN(40), height: 1 + rng.IntN(12), width: 1 + rng.IntN(40),
-		kernel: 1 + rng.IntN(3), stride: 1 + rng.IntN(2), dilation: 1 + rng.IntN(2)}
-	switch rng.IntN(4) {
-	case 0:
-		return c.nchw()
-	case 1:
-		return c.nhwc()
+		window: window{1 + rng.IntN(3), 1 + rng.IntN(2), 1 + rng.IntN(2), 0}}
+	if kind := rng.IntN(4); kind < len(layouts) {
+		return c.dense(layouts[kind])
 	}
 	c.out = channels
-	return c.depthwise(layouts[rng.IntN(2)])
+	return c.perChannel(layouts[rng.IntN(2)])
 }

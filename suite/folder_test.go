@@ -41,6 +41,31 @@ func TestFromFolder(t *testing.T) {
 	}
 }
 
+// TestFilesAreReadBack writes a folder of generated programs as the command does.
+func TestFilesAreReadBack(t *testing.T) {
+	want := Generate(Test, 3, 12)
+	files, err := Files(want, Test, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	contents := map[string]string{}
+	for _, f := range files {
+		contents[f.Name] = string(f.Content)
+	}
+	dir := folder(t, contents)
+	got, err := FromFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range want {
+		want[i].Name = filepath.Join(dir, want[i].Name+".mlir")
+	}
+	slices.SortFunc(want, func(a, b Program) int { return strings.Compare(a.Name, b.Name) })
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestFromFolderErrors(t *testing.T) {
 	files := folder(t, map[string]string{"x.mlir": "func x"})
 	nested := folder(t, nil)
@@ -53,6 +78,7 @@ func TestFromFolderErrors(t *testing.T) {
 		{folder(t, map[string]string{"notes.txt": "x"}), "no .mlir files in "},
 		{folder(t, map[string]string{"a.mlir": "func a", "bad.mlir": " \n"}), "bad.mlir is empty"},
 		{folder(t, map[string]string{"bad.mlir": "\x7fELF\x00\x01"}), "bad.mlir is not MLIR text"},
+		{folder(t, map[string]string{"a.mlir": "func a", "programs.json": "{}"}), "programs.json is no list of programs as `nestling gen` writes it"},
 		{nested, "deep.mlir is a folder, not a module"},
 	} {
 		if _, err := FromFolder(tc.dir); err == nil || !strings.Contains(err.Error(), tc.want) {

@@ -3,9 +3,9 @@ package suite
 import (
 	"crypto/sha256"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"nestling/program"
 )
@@ -14,7 +14,10 @@ import (
 type Program struct {
 	Name   string // a generated program's symbol, or the path of a user's file
 	Module string // MLIR text
-	Family string // what a generated program is: "conv", "attention", …
+	// Family is what kind of program it is ("conv", "attention", …), for reports by
+	// family; empty where nobody told.
+	Family string
+	Flops  float64 // floating-point operations of one run of a generated program
 }
 
 // Split is a part of the generated programs.
@@ -26,50 +29,122 @@ const (
 	Test       Split = "test"
 )
 
+var splits = []Split{Train, Validation, Test}
+
+// work is from how much to how much a program does: floating-point operations,
+// or elements moved where those are more.
+type work struct{ least, most float64 }
+
 // Limits on the work of a generated program. Below, a run is over before a
 // clock shows it; above, unscheduled loops (about 1 GFLOP/s) keep training
-// waiting.
+// waiting, so that few products and convolutions are large.
+var (
+	usualWork = work{20e3, 30e6}
+	largeWork = work{30e6, 300e6}
+)
+
 const (
-	minFlops = 20e3
-	maxFlops = 30e6
-	// largeFlops is the limit of a few: caches of the second level must be met, too.
-	largeFlops = 300e6
-	largeShare = 20 // percent of the draws, most of which are small all the same
-	maxBytes = 16 << 20 // of all tensors together
+	largeOneIn = 8        // products and convolutions
+	maxBytes   = 16 << 20 // of all tensors together
+	// maxDraws without a new program tell that a family has no more of them.
+	maxDraws = 10000
 )
 
 // Generate returns n different small programs of a split: matrix products,
-// linear layers, convolutions, pooling, element-wise chains and reductions.
+// convolutions, pooling, element-wise chains, normalisations, and small graphs
+// of them (see GeneratedFamilies).
 //
 // The same split and seed give the same programs, and fewer of them are a
 // prefix of more. Splits are disjoint whatever the seeds, because the program's
 // own text decides the split that it belongs to. No operation comes near one of
 // the nine benchmarks (see NearBenchmark).
 func Generate(split Split, seed uint64, n int) []Program {
-	var programs []Program
-	for _, w := range generate(split, seed, n) {
-		programs = append(programs, Program{Name: w.name, Module: w.module(), Family: w.family})
-	}
-	return programs
+	return programs(generate(split, seed, n, recipes))
 }
 
-func generate(split Split, seed uint64, n int) []*writer {
-	rng := rand.New(rand.NewPCG(seed, 0x6e6573746c696e67))
-	seen := map[[sha256.Size]byte]bool{}
-	var programs []*writer
-	for len(programs) < n {
-		w := draw(rng)
-		hash := sha256.Sum256([]byte(w.module()))
-		if seen[hash] || splitOf(hash) != split || !w.trainable() {
+// GenerateFamilies is Generate of some families alone, all for none. An error
+// names a split or a family that there is not, or tells that there are not n
+// different programs.
+func GenerateFamilies(split Split, seed uint64, n int, families []string) ([]Program, error) {
+	if !slices.Contains(splits, split) {
+		return nil, fmt.Errorf("no split %q; there are train, validation, test", split)
+	}
+	chosen := recipes
+	if len(families) > 0 {
+		chosen = slices.DeleteFunc(slices.Clone(recipes), func(r recipe) bool { return !slices.Contains(families, r.family) })
+	}
+	for _, name := range families {
+		if !slices.Contains(GeneratedFamilies(), name) {
+			return nil, fmt.Errorf("no family %q; there are %s", name, strings.Join(GeneratedFamilies(), ", "))
+		}
+	}
+	generated := generate(split, seed, n, chosen)
+	if len(generated) < n {
+		return nil, fmt.Errorf("only %d different programs found, %d asked for", len(generated), n)
+	}
+	return programs(generated), nil
+}
+
+// GeneratedFamilies lists the families of generated programs.
+func GeneratedFamilies() []string {
+	var names []string
+	for _, r := range recipes {
+		names = append(names, r.family)
+	}
+	return names
+}
+
+func programs(generated []member) []Program {
+	var all []Program
+	for _, m := range generated {
+		all = append(all, Program{Name: m.name, Module: m.module(), Family: m.family, Flops: m.flops})
+	}
+	return all
+}
+
+// generate draws n programs, or as many as there are.
+func generate(split Split, seed uint64, n int, from []recipe) []member {
+	d := drawer{split, rand.New(rand.NewPCG(seed, 0x6e6573746c696e67)), map[[sha256.Size]byte]bool{}}
+	var all []member
+	for len(all) < n {
+		m, ok := d.next(pickRecipe(d.rng, from))
+		if !ok {
+			break
+		}
+		m.name = fmt.Sprintf("%s_%s_%d", split, m.family, len(all))
+		all = append(all, m)
+	}
+	return all
+}
+
+// drawer draws the programs of a split.
+type drawer struct {
+	split Split
+	rng   *rand.Rand
+	seen  map[[sha256.Size]byte]bool
+}
+
+// next draws of one family until there is a new program of the split, so that
+// what is refused does not change the shares of the families.
+func (d *drawer) next(r recipe) (member, bool) {
+	limits := usualWork
+	if r.large && d.rng.IntN(largeOneIn) == 0 {
+		limits = largeWork
+	}
+	for range maxDraws {
+		w := newWriter("")
+		if r.draw(d.rng, w); !w.trainable(limits) {
 			continue
 		}
-		seen[hash] = true
-		w.family = w.name
-		// The number keeps symbols apart; it is no part of what was hashed.
-		w.name = fmt.Sprintf("%s_%s_%d", split, w.name, len(programs))
-		programs = append(programs, w)
+		// Nameless: it is what the program computes that decides.
+		hash := sha256.Sum256([]byte(w.module()))
+		if d.seen[hash] || splitOf(hash) != d.split {
+			continue
+		}
+		d.seen[hash] = true
+		return member{r.family, w}, true
 	}
-	return programs
+	return member{}, false
 }
 
 // splitOf deals programs to the splits eight to one to one.
@@ -86,25 +161,30 @@ func splitOf(hash [sha256.Size]byte) Split {
 
 // trainable tells whether a program is of a size to train on and far enough
 // from the benchmarks.
-func (w *writer) trainable() bool {
-	if w.flops < minFlops || w.flops > max(w.limit, maxFlops) {
-		return false
-	}
-	bytes := 0
+func (w *writer) trainable(limits work) bool {
+	moved := w.elements()
+	amount := max(w.flops, float64(moved))
+	return amount >= limits.least && amount <= limits.most && 4*moved <= maxBytes && !NearBenchmark(w.operations)
+}
+
+// elements counts those of all tensors: arguments, and what operations write.
+// Contractions and pooling write over what filled their result.
+func (w *writer) elements() int {
+	n := 0
 	for _, a := range w.args {
-		bytes += 4 * a.Elements()
+		n += a.Elements()
 	}
 	for _, o := range w.operations {
 		if o.Family != program.Matmul && o.Family != program.Conv && o.Family != program.Pooling {
-			bytes += 4 * elements(o.Bounds)
+			n += elements(o.Bounds)
 		}
 	}
-	return bytes <= maxBytes && !NearBenchmark(w.operations)
+	return n
 }
 
 // NearBenchmark tells whether one of the operations has the family of an
 // operation of the nine benchmarks and every bound within 25 % of it, in
-// whatever order the bounds come. Filling, copying and element-wise work count
+// whatever order the bounds come; loops that run once do not count. Filling, copying and element-wise work count
 // as one family.
 func NearBenchmark(operations []Operation) bool {
 	for _, o := range operations {
@@ -124,11 +204,11 @@ var benchmarkOperations = func() []Operation {
 }()
 
 func near(o, benchmark Operation) bool {
-	if pointwiseAsOne(o.Family) != pointwiseAsOne(benchmark.Family) || len(o.Bounds) != len(benchmark.Bounds) {
+	// Sorted bounds pair up within a ratio if any order of them does.
+	a, b := sortedBounds(o), sortedBounds(benchmark)
+	if pointwiseAsOne(o.Family) != pointwiseAsOne(benchmark.Family) || len(a) != len(b) {
 		return false
 	}
-	// Sorted bounds pair up within a ratio if any order of them does.
-	a, b := slices.Sorted(slices.Values(o.Bounds)), slices.Sorted(slices.Values(benchmark.Bounds))
 	for i := range a {
 		if 4*a[i] < 3*b[i] || 4*a[i] > 5*b[i] {
 			return false
@@ -137,246 +217,15 @@ func near(o, benchmark Operation) bool {
 	return true
 }
 
+func sortedBounds(o Operation) []int {
+	bounds := slices.DeleteFunc(slices.Clone(o.Bounds), func(n int) bool { return n == 1 })
+	slices.Sort(bounds)
+	return bounds
+}
+
 func pointwiseAsOne(f program.Family) program.Family {
 	if f == program.Fill || f == program.Copy {
 		return program.Elementwise
 	}
 	return f
-}
-
-// draw writes one random program, of any size.
-func draw(rng *rand.Rand) *writer {
-	shapes := []struct {
-		weight int
-		draw   func(*rand.Rand) *writer
-	}{
-		{18, drawMatmul},
-		{18, drawLinear},
-		{3, drawBatchMatmul},
-		{12, drawConv},
-		{14, drawPaddedConv},
-		{5, drawNormalisedConv},
-		{8, drawResidual},
-		{5, drawOtherConv},
-		{3, drawMLP},
-		{3, drawAttention},
-		{6, drawPool},
-		{6, drawElementwise},
-		{4, drawReduce},
-		{4, drawRows},
-	}
-	limit := maxFlops
-	if chance(rng, largeShare) {
-		limit = largeFlops
-	}
-	total := 0
-	for _, s := range shapes {
-		total += s.weight
-	}
-	pick := rng.IntN(total)
-	for _, s := range shapes {
-		if pick -= s.weight; pick < 0 {
-			w := s.draw(rng)
-			w.limit = limit
-			return w
-		}
-	}
-	panic("unreachable: pick is below the sum of the weights")
-}
-
-// Bounds with many divisors are what people's programs mostly have.
-var (
-	wideBounds    = []int{8, 12, 16, 24, 28, 32, 36, 40, 48, 56, 64, 72, 80, 84, 96, 112, 120, 128, 144, 160, 192, 224, 240, 256, 288, 320, 384, 448, 512}
-	longBounds    = []int{512, 640, 768, 896, 1024, 1280, 1536, 2048}
-	channelBounds = []int{3, 4, 8, 12, 16, 24, 28, 32, 48, 56, 64, 96, 112, 128}
-	imageBounds   = []int{4, 6, 7, 8, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64}
-	batchBounds   = []int{1, 1, 2, 2, 4, 6, 7, 8, 14, 16}
-)
-
-// bound draws one of the usual bounds, and one time in six any number up to
-// the largest of them: primes and odd numbers must be met in training too.
-func bound(rng *rand.Rand, usual []int) int {
-	if rng.IntN(6) == 0 {
-		return 1 + rng.IntN(slices.Max(usual))
-	}
-	return usual[rng.IntN(len(usual))]
-}
-
-func chance(rng *rand.Rand, percent int) bool { return rng.IntN(100) < percent }
-
-func drawMatmul(rng *rand.Rand) *writer {
-	w := newWriter("matmul")
-	m, n, k := bound(rng, wideBounds), bound(rng, wideBounds), bound(rng, wideBounds)
-	if chance(rng, largeShare) {
-		n, k = bound(rng, longBounds), bound(rng, longBounds)
-	}
-	a := w.input("a", m, k)
-	b := w.arg("b", []int{k, n}, chance(rng, 30))
-	c := w.matmul(a, b, w.fill(0, m, n))
-	if chance(rng, 40) {
-		c = w.addBias(c, w.weight("bias", n))
-	}
-	w.result(w.maybeRelu(rng, c))
-	return w
-}
-
-func drawLinear(rng *rand.Rand) *writer {
-	w := newWriter("linear")
-	m, n, k := bound(rng, wideBounds), bound(rng, wideBounds), bound(rng, wideBounds)
-	if chance(rng, largeShare) {
-		n, k = bound(rng, longBounds), bound(rng, longBounds)
-	}
-	x, weight := w.input("x", m, k), w.weight("weight", n, k)
-	init := w.broadcast(w.weight("bias", n), []int{m, n}, 1)
-	w.result(w.maybeRelu(rng, w.matmulTransposed(x, weight, init)))
-	return w
-}
-
-// window is how a kernel walks over an image. Its output has the drawn size:
-// it is the output's bounds that are loops.
-type window struct {
-	kernel, stride, padding int
-}
-
-// covers is the extent of an image, before padding, that gives out positions.
-func (win window) covers(out int) int {
-	return (out-1)*win.stride + win.kernel - 2*win.padding
-}
-
-func drawConvWindow(rng *rand.Rand) window {
-	win := window{kernel: 3, stride: 1}
-	if chance(rng, 30) {
-		win.kernel = 1
-	}
-	if chance(rng, 25) {
-		win.stride = 2
-	}
-	if win.kernel == 3 && chance(rng, 60) {
-		win.padding = 1
-	}
-	return win
-}
-
-func drawConv(rng *rand.Rand) *writer {
-	w := newWriter("conv")
-	win := drawConvWindow(rng)
-	in, out := bound(rng, channelBounds), bound(rng, channelBounds)
-	height := bound(rng, imageBounds)
-	width := height // most images are square
-	if chance(rng, 20) {
-		width = bound(rng, imageBounds)
-	}
-	shape := []int{bound(rng, batchBounds), out, height, width}
-	x := w.input("x", shape[0], in, win.covers(height), win.covers(width))
-	weight := w.weight("weight", out, in, win.kernel, win.kernel)
-	bias, biasFirst := chance(rng, 70), chance(rng, 60)
-	var init value
-	if bias && biasFirst {
-		init = w.broadcast(w.weight("bias", out), shape, 1)
-	} else {
-		init = w.fill(0, shape...)
-	}
-	y := w.conv(w.pad(x, win.padding, 0), weight, init, win.stride)
-	if bias && !biasFirst {
-		y = w.addBias(y, w.weight("bias", out))
-	}
-	w.result(w.maybeRelu(rng, y))
-	return w
-}
-
-// drawNormalisedConv is half of a residual block: conv, bn, perhaps the input
-// added, relu.
-func drawNormalisedConv(rng *rand.Rand) *writer {
-	w := newWriter("conv_bn")
-	in, out := bound(rng, channelBounds), bound(rng, channelBounds)
-	residual := chance(rng, 50)
-	if residual {
-		out = in
-	}
-	size := bound(rng, imageBounds)
-	x := w.input("x", bound(rng, batchBounds), in, size, size)
-	y := w.convNormalise(x, w.normalisedConvWeights("", in, out, 3))
-	if residual {
-		y = w.add(y, x)
-	}
-	w.result(w.relu(y))
-	return w
-}
-
-func drawPool(rng *rand.Rand) *writer {
-	w := newWriter("pool")
-	win := window{kernel: 2 + rng.IntN(2), stride: 1 + rng.IntN(2)}
-	largest := chance(rng, 60)
-	if win.kernel == 3 && largest && chance(rng, 40) {
-		win.padding = 1
-	}
-	size := bound(rng, imageBounds)
-	shape := []int{bound(rng, batchBounds), bound(rng, channelBounds), size, size}
-	x := w.input("x", shape[0], shape[1], win.covers(size), win.covers(size))
-	if largest {
-		padded := w.pad(x, win.padding, -math.MaxFloat32)
-		w.result(w.pool("pooling_nchw_max", padded, w.fill(-math.MaxFloat32, shape...), win))
-		return w
-	}
-	sum := w.pool("pooling_nchw_sum", x, w.fill(0, shape...), win)
-	w.result(w.pointwise(shape, []value{sum},
-		constantStep("share", 1/float64(win.kernel*win.kernel)), "%t0 = arith.mulf %in0, %share : f32"))
-	return w
-}
-
-// drawElementwise is a chain of element-wise operations on a matrix or images.
-func drawElementwise(rng *rand.Rand) *writer {
-	w := newWriter("elementwise")
-	shape := []int{bound(rng, wideBounds), bound(rng, wideBounds)}
-	if chance(rng, 50) {
-		size := bound(rng, imageBounds)
-		shape = []int{bound(rng, batchBounds), bound(rng, channelBounds), size, size}
-	}
-	x := w.input("x", shape...)
-	y := x
-	for i := range 1 + rng.IntN(4) {
-		switch rng.IntN(7) {
-		case 5:
-			y = w.gelu(y)
-		case 6:
-			y = w.pointwise(shape, []value{y}, "%t0 = arith.mulf %in0, %in0 : f32", "%t1 = arith.negf %t0 : f32", "%t2 = math.exp %t1 : f32")
-		case 0:
-			y = w.add(y, w.input(fmt.Sprintf("y%d", i), shape...))
-		case 1:
-			y = w.pointwise(shape, []value{y, w.input(fmt.Sprintf("y%d", i), shape...)}, "%t0 = arith.mulf %in0, %in1 : f32")
-		case 2:
-			y = w.addBias(y, w.weight(fmt.Sprintf("bias%d", i), shape[1]))
-		case 3:
-			y = w.sigmoid(y)
-		default:
-			y = w.relu(y)
-		}
-	}
-	w.result(y)
-	return w
-}
-
-// drawReduce sums a matrix, or takes its largest elements, along one dimension,
-// perhaps of squares.
-func drawReduce(rng *rand.Rand) *writer {
-	w := newWriter("reduce")
-	shape := []int{bound(rng, wideBounds), bound(rng, wideBounds)}
-	dim := rng.IntN(2)
-	x := w.input("x", shape...)
-	if chance(rng, 50) {
-		x = w.pointwise(shape, []value{x, x}, "%t0 = arith.mulf %in0, %in1 : f32")
-	}
-	if chance(rng, 60) {
-		w.result(w.reduce("arith.addf", x, w.fill(0, shape[1-dim]), dim))
-	} else {
-		w.result(w.reduce("arith.maximumf", x, w.fill(-math.MaxFloat32, shape[1-dim]), dim))
-	}
-	return w
-}
-
-func (w *writer) maybeRelu(rng *rand.Rand, x value) value {
-	if chance(rng, 40) {
-		return w.relu(x)
-	}
-	return x
 }

@@ -112,19 +112,16 @@ type Conv struct {
 func Conv2D(name string, c Conv) Benchmark {
 	w := newWriter(name)
 	x := w.input("x", c.Batch, c.In, c.Height, c.Width)
-	weight := w.weight("weight", c.Out, c.In, c.Kernel, c.Kernel)
-	bias := w.weight("bias", c.Out)
-	init := w.broadcast(bias, []int{c.Batch, c.Out, c.Height, c.Width}, 1)
-	w.result(w.conv(w.pad(x, c.Kernel/2, 0), weight, init, 1))
+	win := window{kernel: c.Kernel, stride: 1, dilation: 1, padding: c.Kernel / 2}
+	w.result(w.biasedConv("nchw", x, convolution{c.Batch, c.In, c.Out, c.Height, c.Width, win}))
 	return w.benchmark(KindConv2D, fmt.Sprintf("convolution %d×%d, x %s, %d channels out, bias, stride 1, pad %d",
-		c.Kernel, c.Kernel, times(x.shape), c.Out, c.Kernel/2))
+		c.Kernel, c.Kernel, times(x.shape), c.Out, win.padding))
 }
 
 // Linear is y [m,n] = x [m,k] · Wᵀ + b with W [n,k], as PyTorch stores it.
 func Linear(name string, m, n, k int) Benchmark {
 	w := newWriter(name)
-	x, weight, bias := w.input("x", m, k), w.weight("weight", n, k), w.weight("bias", n)
-	w.result(w.matmulTransposed(x, weight, w.broadcast(bias, []int{m, n}, 1)))
+	w.result(w.linear(w.input("x", m, k), n, ""))
 	return w.benchmark(KindLinear, fmt.Sprintf("linear layer %d×%d → %d, bias", m, k, n))
 }
 
@@ -134,13 +131,7 @@ func Linear(name string, m, n, k int) Benchmark {
 func ResNetBlock(name string, batch, channels, height, width int) Benchmark {
 	w := newWriter(name)
 	x := w.input("x", batch, channels, height, width)
-	var halves [2]normalisedConv
-	for i := range halves {
-		halves[i] = w.normalisedConvWeights(fmt.Sprint(i+1), channels, channels, 3)
-	}
-	y := w.relu(w.convNormalise(x, halves[0]))
-	y = w.convNormalise(y, halves[1])
-	w.result(w.relu(w.add(y, x)))
+	w.result(w.residualBlock(x))
 	return w.benchmark(KindResNetBlock, fmt.Sprintf("ResNet block conv-bn-relu-conv-bn-add-relu, x %s", times(x.shape)))
 }
 

@@ -2,6 +2,7 @@ package suite
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -101,26 +102,102 @@ func TestSplitsAreDisjoint(t *testing.T) {
 // TestGenerateVaries looks for everything training is meant to meet.
 func TestGenerateVaries(t *testing.T) {
 	var text strings.Builder
-	families := map[string]int{}
-	for _, p := range Generate(Train, 1, 600) {
+	families := map[string]bool{}
+	for _, p := range Generate(Train, 1, 400) {
 		text.WriteString(p.Module)
-		families[p.Family]++
-	}
-	for _, family := range []string{"matmul", "linear", "batch_matmul", "conv", "conv_bn", "residual", "mlp", "attention", "pool",
-		"elementwise", "reduce", "softmax", "layer_norm", "transpose", "conv_nhwc", "depthwise_nchw", "depthwise_nhwc"} {
-		if families[family] == 0 {
-			t.Errorf("none of 600 programs is a %s: %v", family, families)
-		}
+		families[p.Family] = true
 	}
 	for _, want := range []string{
-		"linalg.matmul ins", "linalg.matmul indexing_maps", "linalg.conv_2d_nchw_fchw", "tensor.pad",
-		"strides = dense<1>", "strides = dense<2>", "linalg.pooling_nchw_max", "linalg.pooling_nchw_sum",
-		"linalg.broadcast", "linalg.fill", "math.rsqrt", "math.exp", "arith.maximumf", `"reduction"`,
-		"3x3xf32> {nestling.weight}", "1x1xf32> {nestling.weight}", "_conv_bn_",
+		"linalg.matmul ins", "linalg.matmul indexing_maps", "linalg.batch_matmul ins", "linalg.batch_matmul indexing_maps",
+		"linalg.conv_2d_nchw_fchw", "linalg.conv_2d_nhwc_hwcf", "linalg.depthwise_conv_2d_nchw_chw", "linalg.depthwise_conv_2d_nhwc_hwc",
+		"tensor.pad", "strides = dense<1>", "strides = dense<2>", "dilations = dense<2>",
+		"linalg.pooling_nchw_max", "linalg.pooling_nchw_sum", "linalg.pooling_nhwc_max",
+		"linalg.broadcast", "linalg.fill", "linalg.transpose", "linalg.reduce", "linalg.softmax",
+		"math.rsqrt", "math.exp", "math.erf", "math.tanh", "arith.maximumf", `"reduction"`,
+		"1x1xf32> {nestling.weight}", "3x3xf32> {nestling.weight}", "5x5xf32> {nestling.weight}", "7x7xf32> {nestling.weight}",
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no program in 400 has %q", want)
 		}
+	}
+	for _, family := range GeneratedFamilies() {
+		if !families[family] {
+			t.Errorf("no program in 400 is of family %s", family)
+		}
+	}
+}
+
+// TestShares counts what learning is to see most of.
+func TestShares(t *testing.T) {
+	const n = 2000
+	kinds := map[string][]string{
+		"convolutions": {"conv", "conv_bn", "conv_nhwc"},
+		"products":     {"matmul", "linear", "batch_matmul"},
+		"graphs":       {"residual", "mlp", "attention"},
+	}
+	count := map[string]int{}
+	for _, m := range generate(Train, 2, n, recipes) {
+		for kind, families := range kinds {
+			if slices.Contains(families, m.family) {
+				count[kind]++
+			}
+		}
+		if m.flops > 30e6 {
+			count["large"]++
+		}
+		if m.family == "conv" && slices.ContainsFunc(m.operations, isBlocked) {
+			count["blocked"]++
+		}
+	}
+	for kind, percent := range map[string]float64{"convolutions": 30, "products": 35, "graphs": 10, "large": 65. / 8, "blocked": 9} {
+		if share := float64(count[kind]) / n * 100; math.Abs(share-percent) > 3 {
+			t.Errorf("%.1f %% of the programs are %s, want about %g", share, kind, percent)
+		}
+	}
+}
+
+// isBlocked tells a 3×3 convolution of channels in whole vectors.
+func isBlocked(o Operation) bool {
+	return o.Family == program.Conv && o.Bounds[1]%16 == 0 && o.Bounds[4]%16 == 0 && o.Bounds[5] == 3
+}
+
+func TestGenerateFamilies(t *testing.T) {
+	all, err := GenerateFamilies(Test, 4, 30, nil)
+	if err != nil || !slices.Equal(all, Generate(Test, 4, 30)) {
+		t.Errorf("no families are not all of them: %v", err)
+	}
+	some, err := GenerateFamilies(Train, 4, 30, []string{"residual", "softmax"})
+	if err != nil || len(some) != 30 {
+		t.Fatalf("%d programs, %v", len(some), err)
+	}
+	for _, p := range some {
+		if p.Family != "residual" && p.Family != "softmax" {
+			t.Errorf("%s is of family %s", p.Name, p.Family)
+		}
+	}
+	for _, tc := range []struct {
+		split  Split
+		family string
+		want   string
+	}{
+		{"dev", "conv", `no split "dev"; there are train, validation, test`},
+		{Train, "cnov", `no family "cnov"; there are conv, conv_bn, `},
+	} {
+		if _, err := GenerateFamilies(tc.split, 1, 1, []string{tc.family}); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("got %v, want %q", err, tc.want)
+		}
+	}
+}
+
+// TestGenerateEnds where there are no more programs than those that were drawn.
+func TestGenerateEnds(t *testing.T) {
+	one := recipe{"one", 1, false, func(_ *rand.Rand, w *writer) { w.result(w.relu(w.input("x", 100, 700))) }}
+	drawn := 0
+	for _, split := range splits {
+		drawn += len(generate(split, 1, 3, []recipe{one}))
+	}
+	if drawn != 1 {
+		t.Errorf("one program is drawn %d times", drawn)
 	}
 }
 
@@ -128,7 +205,7 @@ func TestGenerateVaries(t *testing.T) {
 // have several, and some none.
 func TestBounds(t *testing.T) {
 	several, none, all := 0, 0, 0
-	for _, w := range generate(Train, 1, 300) {
+	for _, w := range generate(Train, 1, 300, recipes) {
 		for _, o := range w.operations {
 			for _, bound := range o.Bounds {
 				all++
@@ -157,21 +234,37 @@ func tileSizes(bound int) int {
 }
 
 // TestGeneratedAreTrainable checks size, and with a rule of its own that no
-// operation is near one of the benchmarks'.
+// operation of any family is near one of the benchmarks', over several seeds.
 func TestGeneratedAreTrainable(t *testing.T) {
-	for _, split := range []Split{Train, Validation, Test} {
-		for _, w := range generate(split, 3, 500) {
-			if w.flops < 20e3 || w.flops > 300e6 {
-				t.Errorf("%s: %g floating-point operations", w.name, w.flops)
+	for seed := range uint64(10) {
+		split := Train
+		if seed > 7 { // they take ten times as long to draw
+			split = splits[seed-7]
+		}
+		for _, m := range generate(split, seed, 250, recipes) {
+			if most := map[bool]float64{false: 30e6, true: 300e6}[mayBeLarge(m.family)]; m.flops > most {
+				t.Errorf("%s: %g floating-point operations", m.name, m.flops)
 			}
-			for _, o := range w.operations {
-				for _, b := range Nine() {
-					for _, bo := range b.Operations {
-						if o.Family == bo.Family && within25Percent(o.Bounds, bo.Bounds) {
-							t.Errorf("%s has %v; %s has %v", w.name, o, b.Name, bo)
-						}
-					}
-				}
+			if m.flops < 20e3 && m.elements() < 20e3 {
+				t.Errorf("%s: %g floating-point operations, %d elements", m.name, m.flops, m.elements())
+			}
+			for _, o := range m.operations {
+				checkDistance(t, m.name, o)
+			}
+		}
+	}
+}
+
+func mayBeLarge(family string) bool {
+	return slices.Contains([]string{"conv", "conv_bn", "conv_nhwc", "matmul", "linear", "batch_matmul"}, family)
+}
+
+func checkDistance(t *testing.T, name string, o Operation) {
+	t.Helper()
+	for _, b := range Nine() {
+		for _, bo := range b.Operations {
+			if o.Family == bo.Family && within25Percent(o.Bounds, bo.Bounds) {
+				t.Errorf("%s has %v; %s has %v", name, o, b.Name, bo)
 			}
 		}
 	}
@@ -208,6 +301,8 @@ func TestNearBenchmark(t *testing.T) {
 		{"result of linear_small, element-wise", program.Elementwise, []int{64, 64}, true},
 		{"statistics of the ResNet block", program.Fill, []int{70}, true},
 		{"fewer loops", program.Matmul, []int{256, 256}, false},
+		{"matmul_small as a batch of one", program.Matmul, []int{1, 256, 256, 256}, true},
+		{"matmul_small as a batch of two", program.Matmul, []int{2, 256, 256, 256}, false},
 	} {
 		if got := NearBenchmark([]Operation{{program.Reduce, []int{2}}, {tc.family, tc.bounds}}); got != tc.want {
 			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)

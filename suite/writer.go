@@ -17,8 +17,6 @@ type writer struct {
 	returned   value
 	body       strings.Builder
 	next       int // number of the next SSA value
-	family     string  // what a generated program is
-	limit      float64 // of its work, where that is above the usual one
 	flops      float64
 	operations []Operation
 }
@@ -106,60 +104,125 @@ func (w *writer) fill(x float64, shape ...int) value {
 
 // broadcast spreads a vector over a tensor, along dimension dim.
 func (w *writer) broadcast(v value, shape []int, dim int) value {
-	var others []string
+	var others []int
 	for d := range shape {
 		if d != dim {
-			others = append(others, fmt.Sprint(d))
+			others = append(others, d)
 		}
 	}
-	e := w.empty(shape)
 	w.record(program.Copy, 0, shape...)
-	return w.line(shape, "linalg.broadcast ins(%s : %s) outs(%s : %s) dimensions = [%s]",
-		v.name, v.typ(), e.name, e.typ(), strings.Join(others, ", "))
+	return w.moved("broadcast", v, w.empty(shape), "dimensions", others)
 }
 
 // matmul is init + a·b with a [m,k], b [k,n].
 func (w *writer) matmul(a, b, init value) value {
 	w.record(program.Matmul, 2, a.shape[0], b.shape[1], a.shape[1])
-	return w.line(init.shape, "linalg.matmul %s", operands([]value{a, b}, init))
+	return w.named("matmul", "", []value{a, b}, init)
 }
 
 // matmulTransposed is init + x·weightᵀ with x [m,k], weight [n,k].
 func (w *writer) matmulTransposed(x, weight, init value) value {
 	w.record(program.Matmul, 2, x.shape[0], weight.shape[0], x.shape[1])
 	const maps = "affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>"
-	return w.line(init.shape, "linalg.matmul indexing_maps = [%s] %s", maps, operands([]value{x, weight}, init))
+	return w.named("matmul", "indexing_maps = ["+maps+"] ", []value{x, weight}, init)
 }
 
-// pad surrounds height and width of an NCHW tensor with by elements of fill.
-func (w *writer) pad(x value, by int, fill float64) value {
+// batchMatmul is init + a·b with a [batch,m,k], b [batch,k,n].
+func (w *writer) batchMatmul(a, b, init value) value {
+	w.record(program.Matmul, 2, a.shape[0], a.shape[1], b.shape[2], a.shape[2])
+	return w.named("batch_matmul", "", []value{a, b}, init)
+}
+
+// batchMatmulTransposed is init + a·bᵀ with a [batch,m,k], b [batch,n,k].
+func (w *writer) batchMatmulTransposed(a, b, init value) value {
+	w.record(program.Matmul, 2, a.shape[0], a.shape[1], b.shape[1], a.shape[2])
+	const maps = "affine_map<(b, m, n, k) -> (b, m, k)>, affine_map<(b, m, n, k) -> (b, n, k)>, affine_map<(b, m, n, k) -> (b, m, n)>"
+	return w.named("batch_matmul", "indexing_maps = ["+maps+"] ", []value{a, b}, init)
+}
+
+// pad surrounds height and width of images with by elements of fill.
+func (w *writer) pad(layout string, x value, by int, fill float64) value {
 	if by == 0 {
 		return x
 	}
-	shape := []int{x.shape[0], x.shape[1], x.shape[2] + 2*by, x.shape[3] + 2*by}
+	border := image(layout, 0, 0, by, by)
+	shape := slices.Clone(x.shape)
+	for d := range shape {
+		shape[d] += 2 * border[d]
+	}
 	c := w.constant(fill)
 	w.record(program.Fill, 0, shape...)
 	w.record(program.Copy, 0, x.shape...)
-	return w.line(shape, "tensor.pad %s low[0, 0, %d, %d] high[0, 0, %d, %d] {\n"+
+	return w.line(shape, "tensor.pad %s low[%s] high[%s] {\n"+
 		"  ^bb0(%%n: index, %%c: index, %%h: index, %%w: index):\n    tensor.yield %s : f32\n  } : %s to %s",
-		x.name, by, by, by, by, c, x.typ(), tensorType(shape))
+		x.name, integers(border), integers(border), c, x.typ(), tensorType(shape))
 }
 
-// conv is init + the convolution of x [n,c,h,w] with weight [f,c,kh,kw].
-func (w *writer) conv(x, weight, init value, stride int) value {
-	o := init.shape
-	w.record(program.Conv, 2, o[0], o[1], o[2], o[3], weight.shape[1], weight.shape[2], weight.shape[3])
-	return w.line(o, "linalg.conv_2d_nchw_fchw {dilations = dense<1> : tensor<2xi64>, strides = dense<%d> : tensor<2xi64>} %s",
-		stride, operands([]value{x, weight}, init))
+// conv is init + the convolution of x with weight, both in the layout's order:
+// [n,c,h,w] with [f,c,kh,kw], or [n,h,w,c] with [kh,kw,c,f].
+func (w *writer) conv(layout string, x, weight, init value, win window) value {
+	op, summed := "conv_2d_nchw_fchw", weight.shape[1:]
+	if layout == "nhwc" {
+		op, summed = "conv_2d_nhwc_hwcf", weight.shape[:3]
+	}
+	w.record(program.Conv, 2, slices.Concat(init.shape, summed)...)
+	return w.named(op, win.attributes(), []value{x, weight}, init)
+}
+
+// depthwise is init + the convolution of every channel of x with a kernel of its
+// own; weight is [c,kh,kw] or [kh,kw,c].
+func (w *writer) depthwise(layout string, x, weight, init value, win window) value {
+	op := map[string]string{"nchw": "depthwise_conv_2d_nchw_chw", "nhwc": "depthwise_conv_2d_nhwc_hwc"}[layout]
+	w.record(program.Conv, 2, append(slices.Clone(init.shape), win.kernel, win.kernel)...)
+	return w.named(op, win.attributes(), []value{x, weight}, init)
 }
 
 // pool reduces the windows of x; op is linalg's name of the pooling.
 func (w *writer) pool(op string, x, init value, win window) value {
-	o := init.shape
 	extent := w.empty([]int{win.kernel, win.kernel})
-	w.record(program.Pooling, 1, o[0], o[1], o[2], o[3], win.kernel, win.kernel)
-	return w.line(o, "linalg.%s {dilations = dense<1> : tensor<2xi64>, strides = dense<%d> : tensor<2xi64>} %s",
-		op, win.stride, operands([]value{x, extent}, init))
+	w.record(program.Pooling, 1, append(slices.Clone(init.shape), win.kernel, win.kernel)...)
+	return w.named(op, win.attributes(), []value{x, extent}, init)
+}
+
+// named writes a named operation of linalg; attributes may be "".
+func (w *writer) named(op, attributes string, ins []value, out value) value {
+	return w.line(out.shape, "linalg.%s %s%s", op, attributes, operands(ins, out))
+}
+
+// moved writes linalg.transpose, broadcast or reduce, whose result type is implied.
+func (w *writer) moved(op string, in, out value, clause string, dimensions []int) value {
+	return w.line(out.shape, "linalg.%s ins(%s : %s) outs(%s : %s) %s = [%s]", op,
+		in.name, in.typ(), out.name, out.typ(), clause, integers(dimensions))
+}
+
+// transpose reorders the dimensions of x: result dimension i is x's permutation[i].
+func (w *writer) transpose(x value, permutation ...int) value {
+	out := make([]int, len(x.shape))
+	for i, from := range permutation {
+		out[i] = x.shape[from]
+	}
+	w.record(program.Copy, 0, out...)
+	return w.moved("transpose", x, w.empty(out), "permutation", permutation)
+}
+
+// fold reduces dimensions of x, from an initial value, with one operation of arith.
+func (w *writer) fold(op string, initial float64, x value, dimensions ...int) value {
+	var kept []int
+	for d, size := range x.shape {
+		if !slices.Contains(dimensions, d) {
+			kept = append(kept, size)
+		}
+	}
+	w.record(program.Reduce, 1, x.shape...)
+	return w.moved("reduce { "+op+" }", x, w.fill(initial, kept...), "dimensions", dimensions)
+}
+
+func integers(numbers []int) string {
+	words := make([]string, len(numbers))
+	for i, n := range numbers {
+		words[i] = fmt.Sprint(n)
+	}
+	return strings.Join(words, ", ")
 }
 
 // operands writes "ins(…) outs(…) -> type" of a named operation.
@@ -205,6 +268,29 @@ func (w *writer) reduce(op string, x, init value, dim int) value {
 		iterators, []string{"%t0 = " + op + " %in0, %out : f32"})
 }
 
+// rowwise is pointwise on a matrix with inputs that have one element per element,
+// per row, and per column.
+func (w *writer) rowwise(shape []int, full, perRow, perColumn []value, steps ...string) value {
+	const loops = "d0, d1"
+	var maps []string
+	for index, ins := range [][]value{full, perRow, perColumn} {
+		for range ins {
+			maps = append(maps, affineMap(loops, []string{loops, "d0", "d1"}[index]))
+		}
+	}
+	maps = append(maps, affineMap(loops, loops))
+	w.record(program.Elementwise, computed(steps), shape...)
+	return w.generic(slices.Concat(full, perRow, perColumn), w.empty(shape), maps, []string{"parallel", "parallel"}, steps)
+}
+
+// reduceSquares sums the squares of every row of x.
+func (w *writer) reduceSquares(x, init value) value {
+	const loops = "d0, d1"
+	w.record(program.Reduce, 2, x.shape...)
+	return w.generic([]value{x}, init, []string{affineMap(loops, loops), affineMap(loops, "d0")}, []string{"parallel", "reduction"},
+		[]string{"%t0 = arith.mulf %in0, %in0 : f32", "%t1 = arith.addf %t0, %out : f32"})
+}
+
 func (w *writer) generic(ins []value, out value, maps, iterators, steps []string) value {
 	var block []string
 	for i := range ins {
@@ -219,66 +305,6 @@ func (w *writer) region(ins []value, out value, block, steps []string) string {
 	head, result, _ := strings.Cut(operands(ins, out), " -> ")
 	return fmt.Sprintf("%s {\n  ^bb0(%s):\n    %s\n    linalg.yield %%t%d : f32\n  } -> %s",
 		head, strings.Join(block, ", "), strings.Join(steps, "\n    "), computed(steps)-1, result)
-}
-
-func (w *writer) relu(x value) value {
-	return w.pointwise(x.shape, []value{x}, constantStep("zero", 0), "%t0 = arith.maximumf %in0, %zero : f32")
-}
-
-func (w *writer) add(a, b value) value {
-	return w.pointwise(a.shape, []value{a, b}, "%t0 = arith.addf %in0, %in1 : f32")
-}
-
-// addBias adds a vector along dimension 1.
-func (w *writer) addBias(x, bias value) value {
-	return w.pointwise(x.shape, []value{x, bias}, "%t0 = arith.addf %in0, %in1 : f32")
-}
-
-// sigmoid is 1 / (1 + exp(-x)).
-func (w *writer) sigmoid(x value) value {
-	return w.pointwise(x.shape, []value{x}, constantStep("one", 1),
-		"%t0 = arith.negf %in0 : f32",
-		"%t1 = math.exp %t0 : f32",
-		"%t2 = arith.addf %t1, %one : f32",
-		"%t3 = arith.divf %one, %t2 : f32")
-}
-
-// normalisedConv holds the weights of a convolution and the batch
-// normalisation after it.
-type normalisedConv struct {
-	weight, gamma, beta, mean, variance value
-}
-
-func (w *writer) normalisedConvWeights(suffix string, in, out, kernel int) normalisedConv {
-	return normalisedConv{
-		weight:   w.weight("weight"+suffix, out, in, kernel, kernel),
-		gamma:    w.weight("gamma"+suffix, out),
-		beta:     w.weight("beta"+suffix, out),
-		mean:     w.weight("mean"+suffix, out),
-		variance: w.weight("variance"+suffix, out),
-	}
-}
-
-// convNormalise is batch normalisation of a convolution that keeps its size.
-func (w *writer) convNormalise(x value, c normalisedConv) value {
-	out, kernel := c.weight.shape[0], c.weight.shape[2]
-	init := w.fill(0, x.shape[0], out, x.shape[2], x.shape[3])
-	return w.batchNorm(w.conv(w.pad(x, kernel/2, 0), c.weight, init, 1), c)
-}
-
-// batchNorm normalises channels with known statistics. 1/sqrt(variance+ε)
-// depends on the weights alone and is an operation of its own, one value per
-// channel, as it is in every library.
-func (w *writer) batchNorm(x value, c normalisedConv) value {
-	scale := w.pointwise(c.variance.shape, []value{c.variance},
-		constantStep("epsilon", Epsilon),
-		"%t0 = arith.addf %in0, %epsilon : f32",
-		"%t1 = math.rsqrt %t0 : f32")
-	return w.pointwise(x.shape, []value{x, c.mean, scale, c.gamma, c.beta},
-		"%t0 = arith.subf %in0, %in1 : f32",
-		"%t1 = arith.mulf %t0, %in2 : f32",
-		"%t2 = arith.mulf %t1, %in3 : f32",
-		"%t3 = arith.addf %t2, %in4 : f32")
 }
 
 // module returns the text of the function written so far.
