@@ -97,7 +97,7 @@ func (a *Agent) Choose(ctx context.Context, lab env.Lab, p *program.Program, s S
 		Evaluator: env.NewLive(lab, measure.Plan{Seed: s.Seed}, a.machine),
 		Judge:     env.NewLive(lab, again, a.machine),
 	})
-	return Choice{Schedule: found.Schedule, By: s.Method + " search", Trials: found.Trials}, err
+	return Choice{Schedule: found.Schedule, By: "search", Trials: found.Trials}, err
 }
 
 // Rules are what the agent keeps to.

@@ -4,11 +4,13 @@
 package ppo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"nestling/blas"
@@ -27,6 +29,7 @@ type Config struct {
 	Seed               uint64  `json:"seed"`                // of weights, programs, actions and minibatches
 	Iterations         int     `json:"iterations"`          // ends after so many; 0: no limit
 	Programs           int     `json:"programs"`            // drawn at random for an iteration
+	SmallFirst         int     `json:"small_first"`         // iterations until the largest programs are drawn, too
 	Repeats            int     `json:"repeats"`             // episodes on each of them; a reward counts by what it is above the others'
 	Branches           int     `json:"branches"`            // how many of those go back into the best episode met on the program, and another way then
 	LearningRate       float64 `json:"learning_rate"`       // of Adam
@@ -51,10 +54,10 @@ type Config struct {
 // Defaults are the settings that `nestling train` starts from.
 func Defaults() Config {
 	return Config{
-		Seed: 1, Programs: 6, Repeats: 6, Branches: 2, LearningRate: 1e-3, Epochs: 4, Minibatch: 64,
+		Seed: 1, Programs: 6, SmallFirst: 150, Repeats: 6, Branches: 2, LearningRate: 1e-3, Epochs: 4, Minibatch: 64,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
-		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Rehearsals: 12,
-		EntropyCoefficient: 0.03, MaximumCoefficient: 0.3, EntropyFloor: 0.15,
+		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Rehearsals: 6,
+		EntropyCoefficient: 0.03, MaximumCoefficient: 0.3, EntropyFloor: 0.25,
 		AveragedIterations: 5, ValidateEvery: 15,
 	}
 }
@@ -77,6 +80,7 @@ func (c Config) check() error {
 		want string
 	}{
 		{"programs", c.Programs >= 1, "1 or more"},
+		{"small_first", c.SmallFirst >= 0, "0 or more"},
 		{"repeats", c.Repeats >= 1, "1 or more"},
 		{"branches", c.Branches >= 0 && c.Branches < c.Repeats, "0 or more, and fewer than repeats"},
 		{"learning_rate", c.LearningRate > 0 && c.LearningRate < 1, "between 0 and 1"},
@@ -287,7 +291,7 @@ type episode struct {
 // play schedules a batch of programs with the policy, all in lock-step.
 func (t *trainer) play() []*episode {
 	var episodes []*episode
-	for i, p := range draw(t.Programs, t.Config, t.rng) {
+	for i, p := range draw(t.smallest(), t.Config, t.rng) {
 		e := &episode{task: env.Task{Program: p}, playing: t.spaces[p.Hash].NewEpisode()}
 		if i%t.Config.Repeats < t.Config.Branches {
 			t.branch(e)
@@ -315,6 +319,19 @@ func (t *trainer) branch(e *episode) {
 		}
 		e.prefix = append(e.prefix, s)
 	}
+}
+
+// smallest are the programs that the iteration draws from: at first the third that has
+// least to compute, then more and more. Nothing is learned faster from a large program,
+// while bad schedules of it take longest.
+func (t *trainer) smallest() []*program.Program {
+	if t.Config.SmallFirst == 0 || t.state.Iteration >= t.Config.SmallFirst {
+		return t.Programs
+	}
+	sorted := slices.Clone(t.Programs)
+	slices.SortStableFunc(sorted, func(a, b *program.Program) int { return cmp.Compare(a.Flops(), b.Flops()) })
+	n, share := float64(len(sorted)), float64(t.state.Iteration)/float64(t.Config.SmallFirst)
+	return sorted[:max(1, int(n*(1+2*share)/3))]
 }
 
 // spaces prepares for episodes on programs.
