@@ -168,6 +168,11 @@ func (t *trainer) begin() (err error) {
 	if err != nil {
 		return err
 	}
+	if t.Pretrained != "" {
+		if _, err := policy.LoadPretrained(t.agent, t.Pretrained); err != nil {
+			return err
+		}
+	}
 	t.adam = nn.NewAdam(t.agent.Parameters(), t.Config.LearningRate)
 	t.state.EntropyCoefficient = t.Config.EntropyCoefficient
 	return nil

@@ -106,10 +106,12 @@ func (c Config) check() error {
 
 // TrainOptions say what to train, on what, and where.
 type TrainOptions struct {
-	Config   Config
-	Model    string        // name of the encoder, as for policy.New
-	Policy   policy.Config // its sizes
-	Programs []*program.Program
+	Config Config
+	Model  string        // name of the encoder, as for policy.New
+	Policy policy.Config // its sizes
+	// Pretrained is a safetensors file of the model's namesake to start from, "" for none.
+	Pretrained string
+	Programs   []*program.Program
 	// Validation are programs that are never learned from: the checkpoint whose first
 	// choices do best on them is the run's best. Without any it is the one of the largest
 	// mean reward.

@@ -29,8 +29,10 @@ type Setup struct {
 	Programs int        `json:"programs"`       // how many are generated, unless Data is set
 	Data     string     `json:"data,omitempty"` // folder of the user's own .mlir files
 	Threads  int        `json:"threads"`
-	Preset   string     `json:"preset,omitempty"` // "" is ours; see Presets
-	Exact    bool       `json:"exact,omitempty"`  // without Winograd's algorithm
+	Preset   string     `json:"preset,omitempty"`  // "" is ours; see Presets
+	Size     string     `json:"size,omitempty"`    // "full": the namesake's, "": one that trains well on a processor
+	Weights  string     `json:"weights,omitempty"` // safetensors of the namesake to start from
+	Exact    bool       `json:"exact,omitempty"`   // without Winograd's algorithm
 	Config   ppo.Config `json:"config"`
 }
 
@@ -43,6 +45,9 @@ type Setup struct {
 // head for each action, sizes are drawn one loop after the other, the LSTM is 512 wide and
 // not 411, and candidates that are clearly slow are given up early.
 var Presets = map[string]func() ppo.Config{"": ppo.Defaults, "paper": ppo.Paper}
+
+// FullSize names the sizes of a model's namesake.
+const FullSize = "full"
 
 // setupFile keeps the setup in a run's folder.
 const setupFile = "training.json"
@@ -117,6 +122,10 @@ func (s Setup) Options(lab *measure.Lab, programs []*program.Program) ppo.TrainO
 		Programs: programs, Machine: lab.Machine(), Rules: env.Rules{Exact: s.Exact},
 		Evaluator: env.NewLive(lab, plan, lab.Machine()),
 	}
+	if s.Size == FullSize {
+		o.Policy = policy.FullConfig(s.Model)
+	}
+	o.Pretrained = s.Weights
 	if s.Preset == "paper" {
 		o.Rules.Classic = true
 		o.Policy.Width, o.Policy.Trunk, o.Policy.TrunkLayers = 512, 512, 3

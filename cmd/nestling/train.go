@@ -55,6 +55,8 @@ folder of yours. Every iteration ends with a checkpoint; Ctrl-C stops cleanly, a
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.setup.Model, "model", f.setup.Model, "encoder: lstm, distilbert, gpt-2 or convnext")
+	flags.StringVar(&f.setup.Size, "size", "", "full for the sizes of the model's namesake (default: one that trains well on a processor)")
+	flags.StringVar(&f.setup.Weights, "weights", "", "safetensors of the model's namesake to start from, with --size full")
 	flags.StringVar(&f.setup.Preset, "preset", "", "settings to start from: paper for those of MLIR RL, its six actions and its reward (default: ours)")
 	flags.IntVar(&f.setup.Programs, "programs", f.setup.Programs, "how many programs to generate")
 	flags.StringVar(&f.setup.Data, "data", "", "folder of .mlir files to train on instead")
@@ -101,6 +103,9 @@ func (s *settings) readSetup(c *cobra.Command, f *trainFlags) error {
 
 // readConfig lays the settings of the file under those given as flags.
 func (f *trainFlags) readConfig(c *cobra.Command) error {
+	if f.setup.Size != "" && f.setup.Size != training.FullSize {
+		return fmt.Errorf("no size %q; there is full, and the default without one", f.setup.Size)
+	}
 	preset, known := training.Presets[f.setup.Preset]
 	if !known {
 		return fmt.Errorf("no preset %q; there is paper, and ours without one", f.setup.Preset)

@@ -1,0 +1,98 @@
+package eval
+
+import (
+	"context"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"nestling/env/envtest"
+	"nestling/measure"
+	"nestling/policy"
+	"nestling/schedule"
+)
+
+var machine = schedule.Machine{Threads: 2, VectorLanes: 16}
+
+// lab finds short schedules fast, those with P wrong, and counts what it times.
+type lab struct{ timed int }
+
+func (l *lab) Evaluate(_ context.Context, batch []measure.Candidate, _ measure.Plan) ([]measure.Outcome, error) {
+	out := make([]measure.Outcome, len(batch))
+	for i, c := range batch {
+		l.timed++
+		text := c.Schedule.String()
+		ratio := 1 + float64(len(text))
+		out[i] = measure.Outcome{Status: measure.OK, Ratio: ratio, Nanoseconds: 1000 * ratio}
+		if strings.Contains(text, " P(") {
+			out[i] = measure.Outcome{Status: measure.Wrong, Error: "off by one"}
+		}
+	}
+	return out, nil
+}
+
+func untrained(t *testing.T) *policy.Policy {
+	t.Helper()
+	p, err := policy.New("lstm", policy.Config{Width: 8, Layers: 1, Trunk: 8, TrunkLayers: 1, Option: 8}, rand.New(rand.NewPCG(1, 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func parse(t *testing.T, text string) schedule.Schedule {
+	t.Helper()
+	s, err := schedule.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestRowsHoldEveryContestant(t *testing.T) {
+	p := envtest.Matmul(8, 16, 32)
+	reference := "matmul1: V\nfill0: V\n"
+	row, err := Run(t.Context(), &lab{}, machine, Case{Name: "product", Program: p, Reference: parse(t, reference)},
+		Options{Policy: untrained(t), Trials: 20, Method: "refine", Seed: 1, Rounds: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	length := func(name string) float64 { return 1 + float64(len(row.Schedules[name])) }
+	usual := 1 + float64(len(schedule.Default(p, machine).String()))
+	for _, name := range Contestants {
+		if want := usual / length(name); row.Speedups[name] != want && row.Failures[name] == "" {
+			t.Errorf("%s: speedup %g, want %g by its schedule\n%s", name, row.Speedups[name], want, row.Schedules[name])
+		}
+	}
+	if row.Schedules[Reference] != reference || row.Speedups[Search] < row.Speedups[Greedy] && row.Failures[Greedy] == "" {
+		t.Errorf("%+v", row)
+	}
+	if row.DefaultMS != usual/1000 || row.Share != row.Speedups[Greedy]/row.Best() {
+		t.Errorf("default %g ms, share %g; %+v", row.DefaultMS, row.Share, row)
+	}
+}
+
+// With one trial there is no search, and what would take long is not run unscheduled.
+func TestOneTrialIsTheFirstChoiceAlone(t *testing.T) {
+	l := &lab{}
+	row, err := Run(t.Context(), l, machine, Case{Name: "large", Program: envtest.Matmul(1024, 1024, 1024)},
+		Options{Policy: untrained(t), Trials: 1, Seed: 1, Rounds: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(row.Schedules) != 1 || l.timed != 6 {
+		t.Errorf("%d schedules, %d timings; want the first choice, and both it and the default three times", len(row.Schedules), l.timed)
+	}
+}
+
+func TestFailuresAreNamed(t *testing.T) {
+	p := envtest.Matmul(8, 16, 32)
+	row, err := Run(t.Context(), &lab{}, machine, Case{Name: "product", Program: p, Reference: parse(t, "matmul1: T(4,0,0) P(1) V\nfill0: V\n")},
+		Options{Policy: untrained(t), Trials: 1, Seed: 1, Rounds: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, fast := row.Speedups[Reference]; fast || row.Failures[Reference] != "wrong: off by one" {
+		t.Errorf("a wrong schedule has speedup %v, failure %q", row.Speedups[Reference], row.Failures[Reference])
+	}
+}

@@ -1,0 +1,28 @@
+package report
+
+import (
+	"math"
+	"testing"
+
+	"nestling/eval"
+)
+
+func TestEvaluationGolden(t *testing.T) {
+	rows := []*eval.Row{
+		{Name: "test_conv_0", Family: "conv", DefaultMS: 1.25, Share: 0.95, Speedups: map[string]float64{eval.Unscheduled: 0.05, eval.Greedy: 1.9, eval.Search: 2, eval.Untrained: 1.1, eval.Random: 0.9}},
+		{Name: "test_conv_1", Family: "conv", DefaultMS: 12.5, Share: 1, Speedups: map[string]float64{eval.Greedy: 1.5, eval.Search: 1.5, eval.Untrained: 0.4}, Failures: map[string]string{eval.Random: "crash: SIGSEGV"}},
+		{Name: "test_matmul_2", Family: "matmul", DefaultMS: 0.0125, Share: 0.5, Speedups: map[string]float64{eval.Unscheduled: 0.2, eval.Greedy: 0.5, eval.Search: 1.01, eval.Untrained: 0.7, eval.Random: 0.6}},
+	}
+	golden(t, "evaluation.txt", tableText(t, Evaluation(rows, 50), false))
+}
+
+func TestSignTest(t *testing.T) {
+	for _, c := range []struct {
+		wins, n int
+		want    float64
+	}{{0, 5, 1}, {5, 5, 1.0 / 32}, {4, 5, 6.0 / 32}} {
+		if got := signTest(c.wins, c.n); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%d of %d: %g, want %g", c.wins, c.n, got, c.want)
+		}
+	}
+}
