@@ -10,7 +10,7 @@ VCS := $(shell git status --porcelain >/dev/null 2>&1 && echo true || echo false
 BUILD := $(GO) build -buildvcs=$(VCS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pytorch2 build run test lint bench clean
+.PHONY: help setup pytorch2 build run test lint bench agents clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,10 +44,20 @@ bench: build ## measure schedules beside PyTorch, and Nestling itself; write doc
 	@ls -d results/*/run_* >/dev/null 2>&1 || bin/nestling run
 	bin/nestling bench table
 	bin/nestling bench families --rounds 2 --samples 3 --budget 300ms
-	$(GO) test -p 1 -cpu 1 -count 5 -run '^$$' -bench '^Benchmark(MatmulCandidate|LSTMStep)$$' \
+	$(GO) test -p 1 -cpu 1 -count 5 -run '^$$' -bench '^Benchmark(MatmulCandidate|Step)$$' \
 		./codegen/compiler ./policy > bin/bench.txt || { cat bin/bench.txt; exit 1; }
 	bin/nestling curve --out docs/images/learning.png
 	bin/nestling bench figures --speeds bin/bench.txt --curve images/learning.png --out docs/results.md
+
+# Twenty minutes of training for each model, and about ten of evaluation.
+MINUTES ?= 20
+agents: build ## train and evaluate an agent of each model from nothing; write docs/agents.md
+	@for model in lstm distilbert gpt-2 convnext; do \
+	  run=$$(mktemp) && bin/nestling train --model $$model --time $(MINUTES)m --programs 256 --run-file $$run && \
+	  bin/nestling eval --run $$(cat $$run) --set nine --trials 64 && \
+	  bin/nestling eval --run $$(cat $$run) --set test --trials 50 || exit 1; \
+	done
+	bin/nestling bench agents --out docs/agents.md
 
 clean: ## remove what was built; results stay
 	rm -rf bin

@@ -109,7 +109,10 @@ type target struct {
 
 var targets = []target{
 	{"MatmulCandidate", "sec/op", "a matmul candidate from text to object code, warm", "≤ 60 ms", 1e3, "%.1f ms"},
-	{"LSTMStep/3.3M", "sec/op", "one step of the LSTM policy: forward, backward, Adam; 3.3 M parameters, batch 64", "≤ 60 ms", 1e3, "%.1f ms"},
+	{"Step/lstm", "sec/op", "one step of the LSTM policy on 64 actions: forward, backward, Adam", "≤ 20 ms", 1e3, "%.1f ms"},
+	{"Step/distilbert", "sec/op", "the same of DistilBERT", "≤ 60 ms", 1e3, "%.1f ms"},
+	{"Step/gpt-2", "sec/op", "the same of GPT-2", "≤ 60 ms", 1e3, "%.1f ms"},
+	{"Step/convnext", "sec/op", "the same of ConvNeXt", "≤ 60 ms", 1e3, "%.1f ms"},
 }
 
 func writeSpeeds(w io.Writer, speeds []Speed) {

@@ -60,6 +60,9 @@ var models = map[string]struct {
 	"convnext":   {convnextConfig, convnextFull, newConvNeXt},
 }
 
+// Names lists the models that a user can ask for.
+func Names() []string { return slices.Sorted(maps.Keys(models)) }
+
 // Config holds the sizes of a policy's layers.
 type Config struct {
 	Width       int   `json:"width"`            // of the vectors inside the encoder
@@ -133,7 +136,7 @@ func Available(model string) error {
 	if _, ok := models[model]; ok {
 		return nil
 	}
-	return fmt.Errorf("no model %q; the models are %s", model, strings.Join(slices.Sorted(maps.Keys(models)), ", "))
+	return fmt.Errorf("no model %q; the models are %s", model, strings.Join(Names(), ", "))
 }
 
 // Name is the model's name: "lstm".

@@ -159,14 +159,16 @@ func (t *trainer) run(ctx context.Context) error {
 // trainer is a training under way.
 type trainer struct {
 	TrainOptions
-	state   State // what a checkpoint holds besides weights
-	agent   *policy.Policy
-	spaces  map[string]*env.Space // of the programs, by hash
-	adam    *nn.Adam
-	tape    *nn.Tape
-	source  *rand.PCG // behind rng, for the checkpoint
-	rng     *rand.Rand
-	journal *journal
+	state  State // what a checkpoint holds besides weights
+	agent  *policy.Policy
+	spaces map[string]*env.Space // of the programs, by hash
+	// collapsing tells that the entropy of the iteration is below its floor.
+	collapsing bool
+	adam       *nn.Adam
+	tape       *nn.Tape
+	source     *rand.PCG // behind rng, for the checkpoint
+	rng        *rand.Rand
+	journal    *journal
 	// remembered are the steps of state.Memories with what was seen, by program hash.
 	remembered map[string][]step
 }
@@ -445,6 +447,7 @@ func (e *episode) advantages(discount, lambda float64) {
 func (t *trainer) guardEntropy(m *Metrics) {
 	floor := t.Config.EntropyFloor * t.state.FirstEntropy
 	m.Collapsing = m.Entropy < floor
+	t.collapsing = m.Collapsing
 	c := &t.state.EntropyCoefficient
 	if m.Collapsing {
 		*c = min(*c*1.2, t.Config.MaximumCoefficient)
@@ -485,7 +488,11 @@ func (t *trainer) learn(episodes []*episode, m *Metrics) error {
 			break
 		}
 	}
-	for range t.Config.Rehearsals {
+	rehearsals := t.Config.Rehearsals
+	if m.Collapsing { // imitation only makes it surer of itself
+		rehearsals = 0
+	}
+	for range rehearsals {
 		if err := t.rehearse(); err != nil {
 			return err
 		}
@@ -549,7 +556,7 @@ func (t *trainer) update(batch []*step) (update, error) {
 	valueLoss := t.tape.MSE(value, returns)
 	loss := t.tape.Add(policyLoss, t.tape.Scale(valueLoss, float32(c.ValueCoefficient)))
 	loss = t.tape.Add(loss, t.tape.Scale(t.tape.Mean(entropy), float32(-t.state.EntropyCoefficient)))
-	if recalled := t.recall(len(batch) / 2); c.Imitation > 0 && len(recalled) > 0 {
+	if recalled := t.recall(len(batch) / 2); c.Imitation > 0 && !t.collapsing && len(recalled) > 0 {
 		loss = t.tape.Add(loss, t.tape.Scale(t.imitation(recalled), float32(c.Imitation)))
 	}
 	t.tape.Backward(loss)

@@ -136,7 +136,25 @@ var ErrNoModel = errors.New("no trained model")
 // under root. Where there is none the error is ErrNoModel and tells how to get
 // one.
 func Latest(root string) (*Run, error) {
-	dirs, err := filepath.Glob(filepath.Join(escapeGlob(root), "*", "run_*"))
+	run, err := latest(filepath.Join(escapeGlob(root), "*", "run_*"))
+	if err == nil && run == nil {
+		err = fmt.Errorf("%w under %s; `nestling train --model lstm` makes one", ErrNoModel, root)
+	}
+	return run, err
+}
+
+// LatestOf is Latest of one model.
+func LatestOf(root, model string) (*Run, error) {
+	run, err := latest(filepath.Join(escapeGlob(root), escapeGlob(model), "run_*"))
+	if err == nil && run == nil {
+		err = fmt.Errorf("%w of %s under %s; `nestling train --model %s` makes one", ErrNoModel, model, root, model)
+	}
+	return run, err
+}
+
+// latest is the run whose newest checkpoint is the newest, nil if there is none.
+func latest(pattern string) (*Run, error) {
+	dirs, err := filepath.Glob(pattern)
 	if err != nil {
 		return nil, err
 	}
@@ -155,9 +173,6 @@ func Latest(root string) (*Run, error) {
 		if checkpoint != nil && (latest == nil || !checkpoint.written.Before(newest)) {
 			latest, newest = r, checkpoint.written
 		}
-	}
-	if latest == nil {
-		return nil, fmt.Errorf("%w under %s; `nestling train --model lstm` makes one", ErrNoModel, root)
 	}
 	return latest, nil
 }

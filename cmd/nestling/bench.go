@@ -98,7 +98,7 @@ schedules beside every way to run a model in PyTorch, with no agent and no run.`
 		benchScheduleCommand(s),
 		benchTableCommand(s),
 		benchFamiliesCommand(s),
-		figuresCommand(s),
+		figuresCommand(s), agentsCommand(s),
 	)
 	return c
 }
