@@ -168,12 +168,54 @@ func (e *Episode) operandFeatures(op int, operand program.Operand) []float32 {
 		bytes *= float64(n)
 	}
 	tile := float64(e.footprint(operand, e.tile(op)))
+	o := &p.Ops[op]
+	lanes, contiguous := lanesOf(o), lastLoop(operand.Map)
+	reuse := 1.0
+	for l, loop := range o.Loops {
+		if loop.Iterator == program.Parallel && !moves(operand.Map, l) {
+			reuse *= float64(loop.Bound)
+		}
+	}
 	w.put(
 		1, flag(operand.Init), flag(value.Weight), log2(bytes, 30), log2(tile, 30),
 		ratio(bytes, e.space.machine.L2()), ratio(tile, e.space.machine.L1()),
 		flag(value.Kind == program.ValueResult && p.Uses(operand.Value) == 1),
+		// Vectors are loaded where the lanes run along what lies side by side, broadcast
+		// where they do not move the operand, and gathered otherwise.
+		flag(lanes >= 0 && moves(operand.Map, lanes)), flag(lanes >= 0 && contiguous == lanes),
+		flag(contiguous >= 0 && o.Loops[contiguous].Iterator == program.Reduction),
+		log2(reuse, 20),
 	)
 	return out
+}
+
+// lanesOf is the loop along the last dimension of an operation's result, -1 if there is
+// none.
+func lanesOf(o *program.Op) int {
+	return slices.IndexFunc(schedule.Traits(o), func(t schedule.LoopTraits) bool { return t.Lanes })
+}
+
+// lastLoop is the loop that alone runs along the last dimension of an operand, -1 if there
+// is none.
+func lastLoop(m program.AccessMap) int {
+	if len(m.Coefficients) == 0 {
+		return -1
+	}
+	return onlyLoop(m.Coefficients[len(m.Coefficients)-1])
+}
+
+// onlyLoop is the one loop of a row of an access map, -1 if there is none or more.
+func onlyLoop(row []int) int {
+	found := -1
+	for l, c := range row {
+		if c != 0 && found >= 0 {
+			return -1
+		}
+		if c != 0 {
+			found = l
+		}
+	}
+	return found
 }
 
 // ratio weighs bytes against a cache: 1 fills it, 2 is twice as much or more.

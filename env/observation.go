@@ -21,7 +21,7 @@ const (
 
 	OpSize      = families + 7 + 19
 	LoopSize    = 19
-	OperandSize = 8
+	OperandSize = 12
 	AccessSize  = 3                                        // how a loop moves an operand
 	CellSize    = 4                                        // how a loop moves along a dimension of an operand
 	PastSize    = 17 + 3 + 2*MaxLoops + MaxLoops + numbers // an action taken
@@ -65,8 +65,9 @@ const (
 
 	sizeAt          = questions + actions + 3 + LoopSize
 	registersInSize = 11
+	numberSize      = 10
 
-	OptionSize = sizeAt + sizes + OperandSize + 8
+	OptionSize = sizeAt + sizes + OperandSize + numberSize
 )
 
 // kindIndex is the place of an action in one-hot vectors; that of going on is the last.

@@ -69,16 +69,7 @@ func (e *Episode) asked(o option) (asked, loop, operand int) {
 // alongDimension is the loop that alone runs along a dimension of an operand, -1 if
 // there is none.
 func (e *Episode) alongDimension(operand, dimension int) int {
-	found := -1
-	for l, c := range e.self().Operands[operand].Map.Coefficients[dimension] {
-		if c != 0 && found >= 0 {
-			return -1
-		}
-		if c != 0 {
-			found = l
-		}
-	}
-	return found
+	return onlyLoop(e.self().Operands[operand].Map.Coefficients[dimension])
 }
 
 func (w *writer) loop(e *Episode, loop int) {
@@ -98,12 +89,17 @@ func (w *writer) operand(e *Episode, operand int) {
 // number describes the bare number of an answer.
 func (w *writer) number(e *Episode, o option, asked int) {
 	if asked == askKind || asked == askSize {
-		w.rest = w.rest[8:]
+		w.rest = w.rest[numberSize:]
 		return
 	}
 	word := float64(o.word)
 	w.put(log2(word+1, 4), float32(math.Min(word, 8)/8), flag(o.word == 0), flag(o.word == 1), flag(o.word == 2), flag(o.word == 3), flag(o.word == 4))
-	w.put(flag(asked == askDimension && o.word%2 == 0))
+	if asked != askDimension {
+		w.rest = w.rest[3:]
+		return
+	}
+	dimensions := len(e.self().Operands[e.open.words[0]].Map.Coefficients)
+	w.put(flag(o.word%2 == 0), flag(o.word/2 == dimensions-1), flag(o.word/2 == 0))
 }
 
 // size describes the tile that a size would make, of the loops whose sizes are known

@@ -33,6 +33,7 @@ type Config struct {
 	Repeats            int     `json:"repeats"`             // episodes on each of them; a reward counts by what it is above the others'
 	Branches           int     `json:"branches"`            // how many of those go back into the best episode met on the program, and another way then
 	LearningRate       float64 `json:"learning_rate"`       // of Adam
+	RateDecay          int     `json:"rate_decay"`          // iterations after which it is half; 0: it stays
 	Epochs             int     `json:"epochs"`              // passes over the steps of an iteration, at most
 	Minibatch          int     `json:"minibatch"`           // steps of an update
 	Clip               float64 `json:"clip"`                // change of a probability ratio beyond which nothing is gained
@@ -54,10 +55,10 @@ type Config struct {
 // Defaults are the settings that `nestling train` starts from.
 func Defaults() Config {
 	return Config{
-		Seed: 1, Programs: 6, SmallFirst: 150, Repeats: 6, Branches: 2, LearningRate: 1e-3, Epochs: 4, Minibatch: 64,
+		Seed: 1, Programs: 6, SmallFirst: 150, Repeats: 6, Branches: 2, LearningRate: 1e-3, RateDecay: 300, Epochs: 4, Minibatch: 64,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
 		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Rehearsals: 6,
-		EntropyCoefficient: 0.03, MaximumCoefficient: 0.3, EntropyFloor: 0.25,
+		EntropyCoefficient: 0.03, MaximumCoefficient: 0.3, EntropyFloor: 0.12,
 		AveragedIterations: 5, ValidateEvery: 15,
 	}
 }
@@ -84,6 +85,7 @@ func (c Config) check() error {
 		{"repeats", c.Repeats >= 1, "1 or more"},
 		{"branches", c.Branches >= 0 && c.Branches < c.Repeats, "0 or more, and fewer than repeats"},
 		{"learning_rate", c.LearningRate > 0 && c.LearningRate < 1, "between 0 and 1"},
+		{"rate_decay", c.RateDecay >= 0, "0 or more"},
 		{"epochs", c.Epochs >= 1, "1 or more"},
 		{"minibatch", c.Minibatch >= 2, "2 or more"},
 		{"clip", c.Clip > 0 && c.Clip < 1, "between 0 and 1"},
@@ -472,6 +474,7 @@ func (t *trainer) learn(episodes []*episode, m *Metrics) error {
 		}
 	}
 	m.ExplainedVariance = explainedVariance(steps)
+	t.adam.Rate = t.rate()
 	var total update
 	for range t.Config.Epochs {
 		var epoch update
@@ -502,6 +505,15 @@ func (t *trainer) learn(episodes []*episode, m *Metrics) error {
 	m.PolicyLoss, m.ValueLoss = total.mean(total.policyLoss), total.mean(total.valueLoss)
 	m.GradientNorm = total.mean(total.norm)
 	return nil
+}
+
+// rate is the learning rate of the iteration: by iterations and not by the clock, so that
+// the same seed learns the same.
+func (t *trainer) rate() float64 {
+	if t.Config.RateDecay == 0 {
+		return t.Config.LearningRate
+	}
+	return t.Config.LearningRate / (1 + float64(t.state.Iteration)/float64(t.Config.RateDecay))
 }
 
 // minibatches deals the steps out at random; the last takes what is left over.

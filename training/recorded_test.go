@@ -59,7 +59,7 @@ func recordedOptions(t *testing.T, programs []*program.Program, evaluator env.Ev
 		t.Fatal(err)
 	}
 	s := Setup{Model: "lstm", Config: ppo.Defaults()}
-	s.Config.Iterations, s.Config.Programs, s.Config.Repeats = 40, 4, 8
+	s.Config.Iterations, s.Config.Programs, s.Config.Repeats = 40, 2, 8
 	curve := new([]float64)
 	o := ppo.TrainOptions{
 		Config: s.Config, Model: s.Model, Programs: programs, Machine: recordedMachine, Run: run, Evaluator: evaluator,

@@ -59,13 +59,14 @@ static const int64_t threadWindow = 5000000;
 // of runs lasts plan->minBlock. The probe has not run yet, so the CPU time seen
 // here is the kernel's own: idle OpenMP threads spin, and would count for busy
 // ones later.
-static int64_t calibrate(const nestlingPlan *plan, int64_t deadline, double *busyThreads) {
+static int64_t calibrate(const nestlingPlan *plan, int64_t deadline, double *busyThreads, double *perRun) {
   int64_t runs = 1, warm = 0;
   int64_t begin = nestlingNow(), cpu = cpuTime();
   for (;;) {
     int64_t elapsed = timeRuns(plan, runs);
     int64_t now = nestlingNow();
     warm += runs;
+    *perRun = (double)elapsed / (double)runs;
     int longEnough = elapsed >= plan->minBlock;
     int counted = now - begin >= threadWindow;
     if ((longEnough && warm >= plan->warmup && (counted || plan->warmup < 2)) || now >= deadline) {
@@ -86,8 +87,16 @@ nestlingTimes nestlingTime(const nestlingPlan *plan, double *sample, double *pro
   const int64_t probeTime = 300000;
   nestlingTimes times = {0, 1, 0};
   int64_t deadline = nestlingNow() + plan->budget;
-  int64_t runs = calibrate(plan, deadline, &times.busyThreads);
+  double perRun = 0;
+  int64_t runs = calibrate(plan, deadline, &times.busyThreads, &perRun);
   times.runsPerBlock = plan->flush ? 1 : runs;
+  // What is hopeless while it warms up need not be run again to know it.
+  if (plan->slowerThan > 0 && perRun > 2 * plan->slowerThan && !plan->flush && !stream) {
+    probe[0] = nestlingProbe(plan->threads, probeTime);
+    sample[0] = perRun;
+    times.blocks = 1;
+    return times;
+  }
   do {
     probe[times.blocks] = nestlingProbe(plan->threads, probeTime);
     if (stream)
