@@ -8,7 +8,7 @@ import "nestling/schedule"
 // starts from those learns to leave everything alone before it has met a schedule worth
 // having.
 var priorKinds = map[schedule.Kind]float32{
-	schedule.Vectorize: 2, schedule.NoTransform: -2, goOn: 1,
+	schedule.Vectorize: 2, schedule.NoTransform: -2, goOn: 0.5,
 	schedule.Interchange: -1, schedule.Pack: -2, schedule.Prefetch: -1, schedule.Unroll: -2,
 	schedule.Cut: -1, schedule.Group: -1,
 }

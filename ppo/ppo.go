@@ -55,10 +55,10 @@ type Config struct {
 // Defaults are the settings that `nestling train` starts from.
 func Defaults() Config {
 	return Config{
-		Seed: 1, Programs: 6, SmallFirst: 150, Repeats: 6, Branches: 2, LearningRate: 1e-3, RateDecay: 300, Epochs: 4, Minibatch: 64,
+		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 6, Branches: 2, LearningRate: 1e-3, RateDecay: 300, Epochs: 4, Minibatch: 64,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
-		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Rehearsals: 6,
-		EntropyCoefficient: 0.03, MaximumCoefficient: 0.3, EntropyFloor: 0.12,
+		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Rehearsals: 2,
+		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.25,
 		AveragedIterations: 5, ValidateEvery: 15,
 	}
 }
