@@ -1,0 +1,54 @@
+package training
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"nestling/env"
+	"nestling/measure"
+	"nestling/schedule"
+	"nestling/schedules"
+	"nestling/suite"
+)
+
+// The fastest schedules known, with and without Winograd's algorithm, are within what an
+// agent can choose: only the path to them has to be learned.
+func TestReferencesCanBeReached(t *testing.T) {
+	for _, threads := range []int{1, 2} {
+		lab, err := measure.Open(measure.Options{Worker: worker, Threads: threads})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = lab.Close() }()
+		for _, b := range suite.Nine() {
+			p, err := lab.Analyse(t.Context(), []byte(b.Module), b.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			machine := schedule.Machine{Threads: threads, VectorLanes: 16}
+			for _, tolerance := range []float64{1e-4, 1e-5} {
+				reference, err := schedules.Find(b.Name, threads, tolerance)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Run(fmt.Sprint(reference.File), func(t *testing.T) {
+					e := env.NewSpace(p, machine, env.Rules{Exact: tolerance < 1e-4}).NewEpisode()
+					if err := e.Follow(reference.Schedule); err != nil {
+						t.Fatal(err)
+					}
+					for _, want := range reference.Schedule {
+						if want.Op != "copy0" && !slices.ContainsFunc(e.Schedule(), func(got schedule.OpSchedule) bool { return sameKinds(got, want) }) {
+							t.Errorf("it leads to\n%swithout %s", e.Schedule(), want)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// sameKinds compares without numbers: a size that is the whole loop is 0 as well.
+func sameKinds(a, b schedule.OpSchedule) bool {
+	return a.Op == b.Op && slices.EqualFunc(a.Actions, b.Actions, func(x, y schedule.Action) bool { return x.Kind == y.Kind })
+}
