@@ -7,21 +7,29 @@ import (
 	"nestling/schedule"
 )
 
-// Follow plays an episode by a schedule that is known. What the schedule asks for and the
-// questions do not offer is an error; operations that it does not mention are ended by
-// NT, and those computed ahead of time are none of its business.
-func (e *Episode) Follow(want schedule.Schedule) error {
+// Follow plays an episode by a schedule that is known, and returns what was seen and
+// done. What the schedule asks for and the questions do not offer is an error; operations
+// that it does not mention are ended by NT, and those computed ahead of time are none of
+// its business.
+func (e *Episode) Follow(want schedule.Schedule) ([]Step, error) {
+	var steps []Step
 	for !e.Done() {
-		a := e.wanted(want)
-		i := slices.IndexFunc(e.open.options, func(o option) bool { return e.leadsTo(o, a) })
-		if i < 0 {
-			return fmt.Errorf("%s: %s cannot be reached; offered are %v", e.Asked(), a, e.Labels())
+		s := Step{Observation: e.Observe()}
+		for acted := false; !acted; {
+			a := e.wanted(want)
+			i := slices.IndexFunc(e.open.options, func(o option) bool { return e.leadsTo(o, a) })
+			if i < 0 {
+				return nil, fmt.Errorf("%s: %s cannot be reached; offered are %v", e.Asked(), a, e.Labels())
+			}
+			s.Questions, s.Answers = append(s.Questions, e.Question()), append(s.Answers, i)
+			var err error
+			if acted, err = e.Answer(i); err != nil {
+				return nil, err
+			}
 		}
-		if _, err := e.Answer(i); err != nil {
-			return err
-		}
+		steps = append(steps, s)
 	}
-	return nil
+	return steps, nil
 }
 
 // wanted is the action that a schedule has next for the current operation.

@@ -175,6 +175,9 @@ func (t *trainer) begin() (err error) {
 	}
 	t.adam = nn.NewAdam(t.agent.Parameters(), t.Config.LearningRate)
 	t.state.EntropyCoefficient = t.Config.EntropyCoefficient
+	if t.Config.Demonstrations {
+		t.demonstrate()
+	}
 	return nil
 }
 

@@ -3,6 +3,8 @@ package ppo
 import (
 	"fmt"
 	"slices"
+
+	"nestling/schedule"
 )
 
 // Memory is the best episode met so far on a program: what was done, and what it
@@ -27,6 +29,25 @@ func (t *trainer) remember(episodes []*episode) {
 		}
 		t.state.Memories[hash] = m
 		t.remembered[hash] = steps
+	}
+}
+
+// demonstrate lets the trainer begin with what the default schedule does with each
+// program, as far as that is within what an agent can choose: it is there for nothing, its
+// reward is 0 by definition, and what is better takes its place.
+func (t *trainer) demonstrate() {
+	for _, p := range t.Programs {
+		seen, err := t.spaces[p.Hash].NewEpisode().Follow(schedule.Default(p, t.Machine))
+		if err != nil {
+			continue // some of its sizes are none that are offered
+		}
+		var m Memory
+		var steps []step
+		for _, s := range seen {
+			m.Answers = append(m.Answers, s.Answers)
+			steps = append(steps, step{Step: s})
+		}
+		t.state.Memories[p.Hash], t.remembered[p.Hash] = m, steps
 	}
 }
 

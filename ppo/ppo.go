@@ -43,6 +43,7 @@ type Config struct {
 	TargetKL           float64 `json:"target_kl"`           // epochs end when the policy has moved so far, in nats; 0: never
 	GradientClip       float64 `json:"gradient_clip"`       // largest global norm of a gradient
 	Imitation          float64 `json:"imitation"`           // weight of imitating the best episode met on each program; 0: none
+	Demonstrations     bool    `json:"demonstrations"`      // the default schedules are the first episodes to imitate
 	Rehearsals         int     `json:"rehearsals"`          // minibatches of an iteration that do nothing but imitate
 	EntropyCoefficient float64 `json:"entropy_coefficient"` // least weight of the entropy bonus
 	MaximumCoefficient float64 `json:"maximum_coefficient"` // largest weight that the collapse guard gives it
@@ -57,7 +58,7 @@ func Defaults() Config {
 	return Config{
 		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 6, Branches: 2, LearningRate: 1e-3, RateDecay: 300, Epochs: 4, Minibatch: 64,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
-		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Rehearsals: 2,
+		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Rehearsals: 4,
 		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.25,
 		AveragedIterations: 5, ValidateEvery: 15,
 	}

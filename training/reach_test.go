@@ -34,7 +34,7 @@ func TestReferencesCanBeReached(t *testing.T) {
 				}
 				t.Run(fmt.Sprint(reference.File), func(t *testing.T) {
 					e := env.NewSpace(p, machine, env.Rules{Exact: tolerance < 1e-4}).NewEpisode()
-					if err := e.Follow(reference.Schedule); err != nil {
+					if _, err := e.Follow(reference.Schedule); err != nil {
 						t.Fatal(err)
 					}
 					for _, want := range reference.Schedule {
