@@ -89,6 +89,13 @@ type Step struct {
 	Answers     []int // an index into each question's options
 }
 
+// Rewriting reports whether the action was one among rewrites.
+func (s *Step) Rewriting() bool {
+	const rewriting = 18 // of what is particular to operations, see opFeatures
+	current := s.Observation.Ops[len(s.Observation.Ops)-1]
+	return current.Features[families+7+rewriting-1] == 1
+}
+
 // Kind is the action that was chosen, "" where only one was legal.
 func (s *Step) Kind() schedule.Kind {
 	chosen := s.Questions[0].Options[s.Answers[0]]

@@ -34,3 +34,19 @@ func (e *Episode) Replay(answers []int) (Step, error) {
 	}
 	return s, nil
 }
+
+// DrawAction takes one action, each answer uniform over what is legal, and returns it with
+// what was seen. The episode must not be over.
+func (e *Episode) DrawAction(rng *rand.Rand) Step {
+	s := Step{Observation: e.Observe()}
+	for acted := false; !acted; {
+		q := e.Question()
+		answer := rng.IntN(len(q.Options))
+		s.Questions, s.Answers = append(s.Questions, q), append(s.Answers, answer)
+		var err error
+		if acted, err = e.Answer(answer); err != nil {
+			panic("env: a legal answer is refused: " + err.Error())
+		}
+	}
+	return s
+}

@@ -56,7 +56,7 @@ type Config struct {
 // Defaults are the settings that `nestling train` starts from.
 func Defaults() Config {
 	return Config{
-		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 6, Branches: 2, LearningRate: 1e-3, RateDecay: 300, Epochs: 4, Minibatch: 64,
+		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 6, Branches: 3, LearningRate: 1e-3, RateDecay: 300, Epochs: 4, Minibatch: 64,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
 		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Rehearsals: 4,
 		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.25,
@@ -312,7 +312,8 @@ func (t *trainer) play() []*episode {
 }
 
 // branch does the first actions of the best episode on the program again, as many as
-// chance will have it, so that what is drawn next is tried where it counts: good
+// chance will have it, and half of the time then an action that is drawn uniformly,
+// however sure the policy is of another; so that what is drawn next is tried where it counts: good
 // beginnings are rare, and their ends are where most is left to gain (Ecoffet et al.
 // 2021, "First return, then explore").
 func (t *trainer) branch(e *episode) {
@@ -320,12 +321,28 @@ func (t *trainer) branch(e *episode) {
 	if len(best) == 0 {
 		return
 	}
-	for _, s := range best[:t.rng.IntN(len(best))] {
+	for _, s := range best[:t.fork(best)] {
 		if _, err := e.playing.Replay(s.Answers); err != nil {
 			panic("ppo: what was done cannot be done again: " + err.Error())
 		}
 		e.prefix = append(e.prefix, s)
 	}
+	if t.rng.IntN(2) == 0 {
+		e.prefix = append(e.prefix, step{Step: e.playing.DrawAction(t.rng)})
+	}
+}
+
+// fork is where a branch leaves the best episode: among its rewrites half of the time, for
+// they are few and decide most.
+func (t *trainer) fork(best []step) int {
+	rewrites := 0
+	for rewrites < len(best) && best[rewrites].Rewriting() {
+		rewrites++
+	}
+	if rewrites > 0 && t.rng.IntN(2) == 0 {
+		return t.rng.IntN(rewrites)
+	}
+	return t.rng.IntN(len(best))
 }
 
 // smallest are the programs that the iteration draws from: at first the third that has

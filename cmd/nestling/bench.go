@@ -157,7 +157,7 @@ func (s *settings) benchOne(ctx context.Context, f benchFlags, methods func(*ben
 	if err := f.check(); err != nil {
 		return err
 	}
-	run, err := s.openRun(f.run)
+	run, err := s.agentRun(f.run)
 	if err != nil {
 		return err
 	}

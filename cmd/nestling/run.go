@@ -61,7 +61,7 @@ trained first, for a few minutes.`,
 // trained opens a run with an agent in it, training a new one where that is asked for.
 func (s *settings) trained(ctx context.Context, path string, budget time.Duration) (*results.Run, error) {
 	if budget == 0 || path != "" {
-		return s.openRun(path)
+		return s.agentRun(path)
 	}
 	fmt.Fprintf(os.Stderr, "training an agent for %s\n", budget)
 	setup := training.Setup{Model: defaultModel, Programs: defaultPrograms, Config: ppo.Defaults()}

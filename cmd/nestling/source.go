@@ -42,14 +42,19 @@ func readProgram(ctx context.Context, lab *measure.Lab, source string) (*program
 	return lab.Analyse(ctx, text, source)
 }
 
-// openRun opens the run at a path, or the one that was trained last; where there is none,
-// the checkpoint that ships with Nestling becomes one.
+// openRun opens the run at a path, or the one that was trained last.
 func (s *settings) openRun(path string) (*results.Run, error) {
 	if path != "" {
 		return results.OpenRun(path)
 	}
-	run, err := results.Latest(s.results)
-	if !errors.Is(err, results.ErrNoModel) || !slices.Contains(agent.Shipped(), defaultModel) {
+	return results.Latest(s.results)
+}
+
+// agentRun is openRun for those who want an agent: where none was trained, the checkpoint
+// that ships with Nestling becomes a run.
+func (s *settings) agentRun(path string) (*results.Run, error) {
+	run, err := s.openRun(path)
+	if path != "" || !errors.Is(err, results.ErrNoModel) || !slices.Contains(agent.Shipped(), defaultModel) {
 		return run, err
 	}
 	if run, err = agent.Unpack(s.results, defaultModel); err == nil {
@@ -60,7 +65,7 @@ func (s *settings) openRun(path string) (*results.Run, error) {
 
 // loadAgent loads the newest checkpoint of a run, "" for the latest run.
 func (s *settings) loadAgent(lab *measure.Lab, path string) (*agent.Agent, error) {
-	run, err := s.openRun(path)
+	run, err := s.agentRun(path)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,63 @@
+package agent
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"nestling/ppo"
+	"nestling/results"
+	"nestling/schedule"
+)
+
+// What ships is a run like any other: its checkpoint loads, and its log is there.
+func TestShippedCheckpointsAreRuns(t *testing.T) {
+	if len(Shipped()) == 0 {
+		t.Fatal("no checkpoint is shipped")
+	}
+	for _, model := range Shipped() {
+		run, err := Unpack(t.TempDir(), model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := Load(run, schedule.Machine{Threads: 2, VectorLanes: 16}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.policy.Name() != model || !strings.Contains(a.String(), filepath.Base(a.Checkpoint)) {
+			t.Errorf("%s is unpacked as %s", model, a)
+		}
+		log, err := results.ReadLog[ppo.Metrics](filepath.Join(run.Logs(), ppo.LogFile))
+		if err != nil || len(log) == 0 {
+			t.Errorf("%s: %d iterations in its log (%v)", model, len(log), err)
+		}
+	}
+}
+
+func TestWhatIsNotShipped(t *testing.T) {
+	_, err := Unpack(t.TempDir(), "gpt-5")
+	if !errors.Is(err, results.ErrNoModel) || !strings.Contains(err.Error(), "nestling train --model gpt-5") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Repositories stay small: all shipped files together are bounded.
+func TestShippedSize(t *testing.T) {
+	total := int64(0)
+	err := fs.WalkDir(shipped, ".", func(_ string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		total += info.Size()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if total > 20<<20 {
+		t.Errorf("%d bytes are shipped, more than 20 MiB", total)
+	}
+}
