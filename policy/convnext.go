@@ -140,7 +140,7 @@ func (e *convnext) encode(t *nn.Tape, obs []*env.Observation) *nn.Tensor {
 			x = stage[i].forward(t, x, rows, columns)
 		}
 	}
-	return t.Concat(e.norm.Forward(t, t.Average(x)), other)
+	return t.Concat(summary(t, e.norm.Forward(t, t.Average(x))), other)
 }
 
 // forward maps cells [batch, rows·columns, width].

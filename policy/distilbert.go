@@ -79,7 +79,7 @@ func (e *distilbert) encode(t *nn.Tape, obs []*env.Observation) *nn.Tensor {
 	for i := range e.blocks {
 		x = e.blocks[i].postNorm(t, x, mask)
 	}
-	return last(t, x)
+	return summary(t, last(t, x))
 }
 
 // addTokens writes an observation as tokens.

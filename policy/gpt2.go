@@ -85,5 +85,5 @@ func (e *gpt2) encode(t *nn.Tape, obs []*env.Observation) *nn.Tensor {
 	for i := range e.blocks {
 		x = e.blocks[i].preNorm(t, x, mask)
 	}
-	return e.norm.Forward(t, last(t, x))
+	return summary(t, e.norm.Forward(t, last(t, x)))
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -118,6 +119,12 @@ func last(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
 		rows[i] = (i+1)*tokens - 1
 	}
 	return t.Gather(t.Reshape(x, batch*tokens, x.Columns()), rows)
+}
+
+// summary brings a normalised vector to length 1: what is √width long moves every answer
+// at once with each step of the trunk.
+func summary(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
+	return t.Scale(x, float32(1/math.Sqrt(float64(x.Columns()))))
 }
 
 func layerName(format string, i int) string { return fmt.Sprintf(format, i) }

@@ -312,8 +312,8 @@ func (t *trainer) play() []*episode {
 }
 
 // branch does the first actions of the best episode on the program again, as many as
-// chance will have it, and half of the time then an action that is drawn uniformly,
-// however sure the policy is of another; so that what is drawn next is tried where it counts: good
+// chance will have it, and then often an action that is drawn uniformly, always among
+// rewrites, however sure the policy is of another; so that what is drawn next is tried where it counts: good
 // beginnings are rare, and their ends are where most is left to gain (Ecoffet et al.
 // 2021, "First return, then explore").
 func (t *trainer) branch(e *episode) {
@@ -321,28 +321,29 @@ func (t *trainer) branch(e *episode) {
 	if len(best) == 0 {
 		return
 	}
-	for _, s := range best[:t.fork(best)] {
+	at, among := t.fork(best)
+	for _, s := range best[:at] {
 		if _, err := e.playing.Replay(s.Answers); err != nil {
 			panic("ppo: what was done cannot be done again: " + err.Error())
 		}
 		e.prefix = append(e.prefix, s)
 	}
-	if t.rng.IntN(2) == 0 {
+	if among || t.rng.IntN(2) == 0 {
 		e.prefix = append(e.prefix, step{Step: e.playing.DrawAction(t.rng)})
 	}
 }
 
-// fork is where a branch leaves the best episode: among its rewrites half of the time, for
+// fork is where a branch leaves the best episode: among its rewrites most of the time, for
 // they are few and decide most.
-func (t *trainer) fork(best []step) int {
+func (t *trainer) fork(best []step) (at int, amongRewrites bool) {
 	rewrites := 0
 	for rewrites < len(best) && best[rewrites].Rewriting() {
 		rewrites++
 	}
-	if rewrites > 0 && t.rng.IntN(2) == 0 {
-		return t.rng.IntN(rewrites)
+	if rewrites > 0 && t.rng.IntN(4) > 0 {
+		return t.rng.IntN(rewrites), true
 	}
-	return t.rng.IntN(len(best))
+	return t.rng.IntN(len(best)), false
 }
 
 // smallest are the programs that the iteration draws from: at first the third that has

@@ -52,7 +52,7 @@ func worth(s schedule.Schedule) float64 {
 const trainIn = "NESTLING_TEST_TRAIN_IN"
 
 // killedIterations take several times as long as a child is let live.
-const killedIterations = 25
+const killedIterations = 80
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(trainIn); dir != "" {
