@@ -90,10 +90,7 @@ func (l *Lab) evaluate(ctx context.Context, jobs []*job, plan Plan) error {
 			return err
 		}
 	}
-	jobs = pending(jobs)
-	// The longest schedules take longest: last, they would keep one core busy alone.
-	slices.SortStableFunc(jobs, func(a, b *job) int { return len(b.text) - len(a.text) })
-	if err := l.compileAll(ctx, jobs); err != nil {
+	if err := l.compileAll(ctx, pending(jobs)); err != nil {
 		return err
 	}
 	jobs = pending(jobs)
