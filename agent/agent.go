@@ -30,8 +30,8 @@ type Agent struct {
 	rules      env.Rules
 }
 
-// Load reads the best checkpoint of a run, as far as its newest one knows. The agent keeps to the rules that it was
-// trained under, and to exact arithmetic where that is asked for.
+// Load reads the best checkpoint of a run, as far as its newest one knows. The agent keeps
+// to the rules that it was trained under, and to exact arithmetic where that is asked for.
 func Load(run *results.Run, m schedule.Machine, exact bool) (*Agent, error) {
 	checkpoint, err := run.LatestCheckpoint()
 	if err != nil {

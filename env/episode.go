@@ -47,7 +47,7 @@ type pastAction struct {
 
 // NewEpisode starts an episode.
 func (s *Space) NewEpisode() *Episode {
-	e := &Episode{space: s, stage: s.stages[""], waiting: names(s.program)}
+	e := &Episode{space: s, stage: s.stages[""], waiting: s.program.OpNames()}
 	e.state = schedule.NewState(e.stage.program)
 	e.nextRewritten()
 	e.settle()
@@ -178,11 +178,7 @@ func (e *Episode) rewrite(a schedule.Action) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range names(next.program) {
-		if _, err := e.stage.program.OpIndex(name); err != nil {
-			e.waiting = append(e.waiting, name)
-		}
-	}
+	e.waiting = append(e.waiting, schedule.Added(e.stage.program, next.program)...)
 	e.past = append(e.past, pastAction{e.current, a})
 	e.made, e.entries, e.stage = made, entries, next
 	e.state = schedule.NewState(next.program)

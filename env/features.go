@@ -10,7 +10,7 @@ import (
 
 // Observe is what the agent sees now. It must not be called on an episode that is over.
 func (e *Episode) Observe() *Observation {
-	o := &Observation{}
+	o := &Observation{Rewriting: e.rewriting()}
 	op := e.op()
 	for _, other := range nearest(e.self().Consumers, (MaxOps-1)/2) {
 		o.Ops = append(o.Ops, e.view(other, op))
@@ -55,7 +55,7 @@ func (e *Episode) view(op, from int) OpView {
 	o := &e.stage.program.Ops[op]
 	v := OpView{Features: e.opFeatures(op, from)}
 	loops := e.state.Loops(op)
-	order := e.loopOrder(op)
+	order := e.state.LoopOrder(op)
 	first := max(0, len(loops)-MaxLoops)
 	for l := first; l < len(loops); l++ {
 		v.Loops = append(v.Loops, e.loopFeatures(op, loops, order, l))
@@ -223,7 +223,7 @@ func ratio(bytes float64, cache int) float32 { return float32(min(2, bytes/float
 
 // tile is how much of each original loop the current tile is.
 func (e *Episode) tile(op int) []int {
-	order := e.loopOrder(op)
+	order := e.state.LoopOrder(op)
 	tile := make([]int, len(order))
 	for l, loop := range e.state.Loops(op) {
 		tile[order[l]] = loop.Bound
@@ -245,25 +245,6 @@ func (e *Episode) footprint(operand program.Operand, tile []int) int {
 		elements *= min(extent, max(1, e.stage.program.Values[operand.Value].Shape[d]))
 	}
 	return 4 * elements
-}
-
-// loopOrder gives, for each current loop, which loop of the operation it was.
-func (e *Episode) loopOrder(op int) []int {
-	order := make([]int, len(e.stage.program.Ops[op].Loops))
-	for i := range order {
-		order[i] = i
-	}
-	for _, a := range e.state.Actions(op) {
-		if a.Kind != schedule.Interchange {
-			continue
-		}
-		next := make([]int, len(order))
-		for i, l := range a.Order {
-			next[i] = order[l]
-		}
-		order = next
-	}
-	return order
 }
 
 // pastFeatures describes an action taken.

@@ -34,6 +34,8 @@ type Observation struct {
 	Ops []OpView
 	// Past are the latest actions of the episode, in order, [PastSize] each.
 	Past [][]float32
+	// Rewriting tells that the action is one among rewrites.
+	Rewriting bool
 }
 
 // OpView is one operation as the schedule so far has left it. Each encoder reads it in a
@@ -87,13 +89,6 @@ type Step struct {
 	Observation *Observation
 	Questions   []Question
 	Answers     []int // an index into each question's options
-}
-
-// Rewriting reports whether the action was one among rewrites.
-func (s *Step) Rewriting() bool {
-	const rewriting = 18 // of what is particular to operations, see opFeatures
-	current := s.Observation.Ops[len(s.Observation.Ops)-1]
-	return current.Features[families+7+rewriting-1] == 1
 }
 
 // Kind is the action that was chosen, "" where only one was legal.

@@ -74,7 +74,7 @@ func (e *Episode) alongDimension(operand, dimension int) int {
 
 func (w *writer) loop(e *Episode, loop int) {
 	if loop >= 0 {
-		copy(w.rest, e.loopFeatures(e.op(), e.state.Loops(e.op()), e.loopOrder(e.op()), loop))
+		copy(w.rest, e.loopFeatures(e.op(), e.state.Loops(e.op()), e.state.LoopOrder(e.op()), loop))
 	}
 	w.rest = w.rest[LoopSize:]
 }
@@ -136,7 +136,7 @@ func (w *writer) size(e *Episode, o option, asked, loop int) {
 // loops that have not been asked for yet, or all that the current tile has of them.
 func (e *Episode) tileWith(loop, size int) (known, all []int) {
 	op := e.op()
-	order := e.loopOrder(op)
+	order := e.state.LoopOrder(op)
 	known, all = make([]int, len(order)), make([]int, len(order))
 	for l, s := range e.state.Loops(op) {
 		known[order[l]], all[order[l]] = 1, s.Bound

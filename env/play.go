@@ -9,10 +9,29 @@ import (
 // policy that a trained one is compared with.
 func (e *Episode) Draw(rng *rand.Rand) {
 	for !e.Done() {
-		if _, err := e.Answer(rng.IntN(len(e.open.options))); err != nil {
-			panic("env: a legal answer is refused: " + err.Error())
+		e.drawAnswer(rng)
+	}
+}
+
+// drawAnswer answers the open question, uniformly.
+func (e *Episode) drawAnswer(rng *rand.Rand) (answer int, acted bool) {
+	answer = rng.IntN(len(e.open.options))
+	acted, err := e.Answer(answer)
+	if err != nil {
+		panic("env: a legal answer is refused: " + err.Error())
+	}
+	return answer, acted
+}
+
+// Repeat gives answers that were given before, in this place, to the same program. Any
+// that is not possible is an error.
+func (e *Episode) Repeat(answers []int) error {
+	for _, answer := range answers {
+		if _, err := e.Answer(answer); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // Replay takes one action by the answers that were given before, and returns it with what
@@ -40,13 +59,10 @@ func (e *Episode) Replay(answers []int) (Step, error) {
 func (e *Episode) DrawAction(rng *rand.Rand) Step {
 	s := Step{Observation: e.Observe()}
 	for acted := false; !acted; {
-		q := e.Question()
-		answer := rng.IntN(len(q.Options))
-		s.Questions, s.Answers = append(s.Questions, q), append(s.Answers, answer)
-		var err error
-		if acted, err = e.Answer(answer); err != nil {
-			panic("env: a legal answer is refused: " + err.Error())
-		}
+		s.Questions = append(s.Questions, e.Question())
+		var answer int
+		answer, acted = e.drawAnswer(rng)
+		s.Answers = append(s.Answers, answer)
 	}
 	return s
 }

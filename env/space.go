@@ -89,12 +89,3 @@ func words(a schedule.Action) []int {
 	}
 	return []int{a.Args[0], 2*order[0] + 1}
 }
-
-// names lists the operations of a program.
-func names(p *program.Program) []string {
-	out := make([]string, len(p.Ops))
-	for i := range p.Ops {
-		out[i] = p.Ops[i].Name
-	}
-	return out
-}

@@ -22,14 +22,17 @@ func (t *trainer) remember(episodes []*episode) {
 		if !e.feedback.Measured() || (known && e.feedback.Reward() <= best.Reward) {
 			continue
 		}
-		m := Memory{Reward: e.feedback.Reward()}
-		steps := slices.Concat(e.prefix, e.steps)
-		for _, s := range steps {
-			m.Answers = append(m.Answers, s.Answers)
-		}
-		t.state.Memories[hash] = m
-		t.remembered[hash] = steps
+		t.memorise(hash, e.feedback.Reward(), slices.Concat(e.prefix, e.steps))
 	}
+}
+
+// memorise takes an episode for the best met on its program.
+func (t *trainer) memorise(hash string, reward float64, steps []step) {
+	m := Memory{Reward: reward}
+	for _, s := range steps {
+		m.Answers = append(m.Answers, s.Answers)
+	}
+	t.state.Memories[hash], t.remembered[hash] = m, steps
 }
 
 // demonstrate lets the trainer begin with what the default schedule does with each
@@ -41,13 +44,11 @@ func (t *trainer) demonstrate() {
 		if err != nil {
 			continue // some of its sizes are none that are offered
 		}
-		var m Memory
-		var steps []step
-		for _, s := range seen {
-			m.Answers = append(m.Answers, s.Answers)
-			steps = append(steps, step{Step: s})
+		steps := make([]step, len(seen))
+		for i, s := range seen {
+			steps[i].Step = s
 		}
-		t.state.Memories[p.Hash], t.remembered[p.Hash] = m, steps
+		t.memorise(p.Hash, 0, steps)
 	}
 }
 

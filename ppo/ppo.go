@@ -313,9 +313,9 @@ func (t *trainer) play() []*episode {
 
 // branch does the first actions of the best episode on the program again, as many as
 // chance will have it, and then often an action that is drawn uniformly, always among
-// rewrites, however sure the policy is of another; so that what is drawn next is tried where it counts: good
-// beginnings are rare, and their ends are where most is left to gain (Ecoffet et al.
-// 2021, "First return, then explore").
+// rewrites, however sure the policy is of another; so that what is drawn next is tried
+// where it counts: good beginnings are rare, and their ends are where most is left to
+// gain (Ecoffet et al. 2021, "First return, then explore").
 func (t *trainer) branch(e *episode) {
 	best := t.remembered[e.task.Program.Hash]
 	if len(best) == 0 {
@@ -323,7 +323,7 @@ func (t *trainer) branch(e *episode) {
 	}
 	at, among := t.fork(best)
 	for _, s := range best[:at] {
-		if _, err := e.playing.Replay(s.Answers); err != nil {
+		if err := e.playing.Repeat(s.Answers); err != nil {
 			panic("ppo: what was done cannot be done again: " + err.Error())
 		}
 		e.prefix = append(e.prefix, s)
@@ -337,7 +337,7 @@ func (t *trainer) branch(e *episode) {
 // they are few and decide most.
 func (t *trainer) fork(best []step) (at int, amongRewrites bool) {
 	rewrites := 0
-	for rewrites < len(best) && best[rewrites].Rewriting() {
+	for rewrites < len(best) && best[rewrites].Observation.Rewriting {
 		rewrites++
 	}
 	if rewrites > 0 && t.rng.IntN(4) > 0 {

@@ -186,11 +186,16 @@ func (p *Program) OpIndex(name string) (int, error) {
 			return i, nil
 		}
 	}
+	return 0, fmt.Errorf("no operation %q; the program has %v", name, p.OpNames())
+}
+
+// OpNames lists the names of the operations, in execution order.
+func (p *Program) OpNames() []string {
 	names := make([]string, len(p.Ops))
 	for i := range p.Ops {
 		names[i] = p.Ops[i].Name
 	}
-	return 0, fmt.Errorf("no operation %q; the program has %v", name, names)
+	return names
 }
 
 // Flops is the number of floating-point operations of one run.

@@ -57,8 +57,8 @@ func Default(p *program.Program, m Machine) Schedule {
 	return Join(rewrites, s.Schedule())
 }
 
-// Join makes one schedule of a schedule of rewrites and one of loop actions as one, with a single
-// entry for every operation.
+// Join makes one schedule of one of rewrites and one of loop actions, with a single entry
+// for every operation.
 func Join(rewrites, loops Schedule) Schedule {
 	out := slices.Clone(rewrites)
 	for _, entry := range loops {

@@ -23,7 +23,7 @@ const packReuse = 16
 //   - A long vector without divisors is cut into a part that threads can share, and a rest.
 func rewritten(p *program.Program, m Machine) (*program.Program, Schedule) {
 	var all Schedule
-	for waiting := names(p); len(waiting) > 0; {
+	for waiting := p.OpNames(); len(waiting) > 0; {
 		entry := OpSchedule{Op: waiting[0]}
 		waiting = waiting[1:]
 		for _, rule := range []func(operation) []Action{layGatheredOut, layStridedOut, cutLanes, cutRows, cutLong} {
@@ -37,7 +37,7 @@ func rewritten(p *program.Program, m Machine) (*program.Program, Schedule) {
 				continue // it stays as it is
 			}
 			entry.Actions = append(entry.Actions, actions...)
-			waiting = append(waiting, added(p, next)...)
+			waiting = append(waiting, Added(p, next)...)
 			p = next
 		}
 		if len(entry.Actions) > 0 {
@@ -58,18 +58,9 @@ func rewriteAll(p *program.Program, name string, actions []Action, o Options) (*
 	return p, nil
 }
 
-// names lists the names of a program's operations.
-func names(p *program.Program) []string {
-	var names []string
-	for i := range p.Ops {
-		names = append(names, p.Ops[i].Name)
-	}
-	return names
-}
-
-// added lists the operations that a rewrite has made.
-func added(before, after *program.Program) []string {
-	return slices.DeleteFunc(names(after), func(name string) bool {
+// Added lists the names of the operations that a rewrite has made.
+func Added(before, after *program.Program) []string {
+	return slices.DeleteFunc(after.OpNames(), func(name string) bool {
 		_, err := before.OpIndex(name)
 		return err == nil
 	})
@@ -125,13 +116,7 @@ func layStridedOut(c operation) []Action {
 
 // layoutLast is the L that moves a dimension of an operand behind the others.
 func layoutLast(operand, dimension, dimensions int) Action {
-	args := []int{operand}
-	for d := range dimensions {
-		if d != dimension {
-			args = append(args, d)
-		}
-	}
-	return Action{Kind: Layout, Args: append(args, dimension)}
+	return Action{Kind: Layout, Args: MoveDimension(operand, dimension, dimensions, true)}
 }
 
 // cutLanes cuts the loop along the result's rows where whole vectors, the last of

@@ -86,6 +86,9 @@ func (s *State) Loops(op int) []LoopState {
 	return loops
 }
 
+// LoopOrder gives, for each current loop, which of the operation's loops it was.
+func (s *State) LoopOrder(op int) []int { return slices.Clone(s.ops[op].order) }
+
 // Done reports whether the operation's schedule has been ended by V or NT.
 func (s *State) Done(op int) bool { return s.ops[op].done }
 

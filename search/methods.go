@@ -61,10 +61,8 @@ func (t *trial) back(answers []int) *env.Episode {
 	if len(answers) == 0 {
 		return e
 	}
-	for _, a := range answers[:t.rng.IntN(len(answers))] {
-		if _, err := e.Answer(a); err != nil {
-			panic("search: answers that were possible are not: " + err.Error())
-		}
+	if err := e.Repeat(answers[:t.rng.IntN(len(answers))]); err != nil {
+		panic("search: answers that were possible are not: " + err.Error())
 	}
 	return e
 }
