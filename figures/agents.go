@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 
 	"nestling/eval"
-	"nestling/ppo"
 	"nestling/report"
 	"nestling/results"
 	"nestling/training"
@@ -63,7 +62,7 @@ func WriteAgents(path string, runs []*results.Run) error {
 // writeAgentTraining writes a line of the table and returns the curve behind it.
 func writeAgentTraining(w io.Writer, run *results.Run) (report.AgentCurve, error) {
 	c := report.AgentCurve{Name: run.Model}
-	log, err := results.ReadLog[ppo.Metrics](filepath.Join(run.Logs(), ppo.LogFile))
+	log, sum, err := readTraining(run)
 	if err != nil {
 		return c, err
 	}
@@ -71,22 +70,17 @@ func writeAgentTraining(w io.Writer, run *results.Run) (report.AgentCurve, error
 	if err != nil {
 		return c, err
 	}
-	if len(log) == 0 {
-		return c, fmt.Errorf("%s: the training finished no iteration", run.Dir)
-	}
-	fresh, failed, all, network, recent := 0, 0, 0, 0.0, 0.0
-	last := log[len(log)-1]
+	tried, recent, last := 0, 0.0, log[len(log)-1]
 	for i, m := range log {
-		fresh, failed, all = fresh+m.New, failed+m.Failed, all+m.Episodes
-		network += m.NetworkShare * m.Seconds
-		c.Minutes, c.Schedules, c.Reward = append(c.Minutes, m.Elapsed/60), append(c.Schedules, float64(all)), append(c.Reward, m.Reward)
+		tried += m.Episodes
+		c.Minutes, c.Schedules, c.Reward = append(c.Minutes, m.Elapsed/60), append(c.Schedules, float64(tried)), append(c.Reward, m.Reward)
 		if n := min(10, len(log)); i >= len(log)-n {
 			recent += m.Reward / float64(n)
 		}
 	}
 	fmt.Fprintf(w, "| %s | `nestling train --model %s --programs %d --seed %d --threads %d` | %.0f s | %d | %d | %.1f new | %d | %.0f %% | %.2f | %.2f, at first %.2f |\n",
-		run.Model, run.Model, setup.Programs, setup.Config.Seed, setup.Threads, last.Elapsed, last.Iteration, all,
-		float64(fresh)/last.Elapsed, failed, 100*network/last.Elapsed, recent, last.Entropy, log[0].Entropy)
+		run.Model, run.Model, setup.Programs, setup.Config.Seed, setup.Threads, last.Elapsed, last.Iteration, sum.all,
+		float64(sum.fresh)/last.Elapsed, sum.failed, 100*sum.network/last.Elapsed, recent, last.Entropy, log[0].Entropy)
 	return c, nil
 }
 

@@ -127,26 +127,38 @@ func writeSpeeds(w io.Writer, speeds []Speed) {
 	fmt.Fprintln(w)
 }
 
-func writeTraining(w io.Writer, run *results.Run, curve string) error {
+// sums are those over a training's iterations.
+type sums struct {
+	fresh, failed, all int     // schedules
+	network            float64 // seconds
+}
+
+// readTraining reads the log of a training that has finished an iteration at least.
+func readTraining(run *results.Run) ([]ppo.Metrics, sums, error) {
+	var s sums
 	log, err := results.ReadLog[ppo.Metrics](filepath.Join(run.Logs(), ppo.LogFile))
+	if err == nil && len(log) == 0 {
+		err = fmt.Errorf("%s: the training finished no iteration", run.Dir)
+	}
+	for _, m := range log {
+		s.fresh, s.failed, s.all = s.fresh+m.New, s.failed+m.Failed, s.all+m.Episodes
+		s.network += m.NetworkShare * m.Seconds
+	}
+	return log, s, err
+}
+
+func writeTraining(w io.Writer, run *results.Run, curve string) error {
+	log, sum, err := readTraining(run)
 	if err != nil {
 		return err
 	}
-	if len(log) == 0 {
-		return fmt.Errorf("%s: the training finished no iteration", run.Dir)
-	}
-	fresh, failed, all, last := 0, 0, 0, log[len(log)-1]
-	var network float64
-	for _, m := range log {
-		fresh, failed, all = fresh+m.New, failed+m.Failed, all+m.Episodes
-		network += m.NetworkShare * m.Seconds
-	}
+	last := log[len(log)-1]
 	fmt.Fprintf(w, "## Learning\n\nThe %s agent of this page, from nothing, on generated programs (never the nine).\n\n", run.Model)
 	fmt.Fprint(w, "| | |\n|---|---|\n")
 	fmt.Fprintf(w, "| training time | %.0f s, %d iterations |\n", last.Elapsed, last.Iteration)
-	fmt.Fprintf(w, "| new schedules a second (goal ≥ 8) | %.1f |\n", float64(fresh)/last.Elapsed)
-	fmt.Fprintf(w, "| schedules | %d, of which %d failed |\n", all, failed)
-	fmt.Fprintf(w, "| the network's share of the time | %.0f %% |\n", 100*network/last.Elapsed)
+	fmt.Fprintf(w, "| new schedules a second (goal ≥ 8) | %.1f |\n", float64(sum.fresh)/last.Elapsed)
+	fmt.Fprintf(w, "| schedules | %d, of which %d failed |\n", sum.all, sum.failed)
+	fmt.Fprintf(w, "| the network's share of the time | %.0f %% |\n", 100*sum.network/last.Elapsed)
 	fmt.Fprintf(w, "| speedup over the default schedule, geometric mean | %.2f in the first iteration, %.2f in the last |\n", log[0].Speedup, last.Speedup)
 	fmt.Fprintf(w, "| entropy | %.2f in the first iteration, %.2f in the last |\n\n", log[0].Entropy, last.Entropy)
 	if curve != "" {

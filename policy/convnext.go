@@ -178,11 +178,9 @@ func draw(o *env.OpView, out []float32) {
 	skipped := imageRows - len(o.Loops)
 	for l, loop := range o.Loops {
 		for i, operand := range o.Operands {
-			if i == len(o.Operands)-1 { // the init has a place of its own
-				i = env.MaxOperands - 1
-			}
+			slot := operandSlot(o, i)
 			for d := 0; d < env.MaxDimensions; d += patch {
-				cell := out[((skipped+l)*imageColumns+(i*env.MaxDimensions+d)/patch)*patchSize:]
+				cell := out[((skipped+l)*imageColumns+(slot*env.MaxDimensions+d)/patch)*patchSize:]
 				for j := d; j < min(d+patch, len(operand.Grid[l])); j++ {
 					copy(cell[(j-d)*env.CellSize:], operand.Grid[l][j])
 				}
@@ -205,8 +203,5 @@ func describeAround(o *env.Observation, out []float32) {
 			around[j] += f / float32(current)
 		}
 	}
-	rest := out[2*env.OpSize:]
-	for _, a := range slices.Backward(o.Past[max(0, len(o.Past)-recent):]) {
-		rest = rest[copy(rest, a):]
-	}
+	writeRecent(o, out[2*env.OpSize:])
 }

@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"math/rand/v2"
-
 	"nestling/env"
 	"nestling/nn"
 )
@@ -11,11 +9,7 @@ import (
 // each operation around the current one, and for each loop and each operand of the current
 // one, and for the latest actions. Its summary is that of [CLS], which stands last here
 // and has learned features of its own.
-type distilbert struct {
-	embed  nn.Linear
-	norm   nn.Norm
-	blocks []block
-}
+type distilbert struct{ transformer }
 
 var (
 	distilbertConfig = Config{Width: 128, Layers: 2, Heads: 4, Trunk: 224, TrunkLayers: 2, Option: 128}
@@ -38,35 +32,16 @@ const (
 )
 
 func newDistilbert(cfg Config) encoder {
-	e := &distilbert{
+	const epsilon = 1e-12
+	return &distilbert{transformer{
 		embed: nn.NewLinear("encoder.embeddings", tokenSize, cfg.Width),
-		norm:  nn.NewNorm("encoder.embeddings.LayerNorm", cfg.Width, 1e-12),
-	}
-	for i := range cfg.Layers {
-		e.blocks = append(e.blocks, newBlock(layerName("encoder.transformer.layer.%d.", i), blockNames{
+		norm:  nn.NewNorm("encoder.embeddings.LayerNorm", cfg.Width, epsilon),
+		blocks: newBlocks("encoder.transformer.layer.%d.", blockNames{
 			"attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin",
 			"ffn.lin1", "ffn.lin2", "sa_layer_norm", "output_layer_norm",
-		}, cfg, 1e-12))
-	}
-	return e
+		}, cfg, epsilon),
+	}}
 }
-
-func (e *distilbert) parameters() []*nn.Parameter {
-	out := append(e.embed.Parameters(), e.norm.Parameters()...)
-	for i := range e.blocks {
-		out = append(out, e.blocks[i].parameters()...)
-	}
-	return out
-}
-
-func (e *distilbert) initialise(rng *rand.Rand) {
-	nn.Xavier(e.embed.Weight, rng)
-	for i := range e.blocks {
-		e.blocks[i].initialise(rng)
-	}
-}
-
-func (e *distilbert) width() int { return e.embed.Weight.Rows() }
 
 func (e *distilbert) encode(t *nn.Tape, obs []*env.Observation) *nn.Tensor {
 	s := sequence{size: tokenSize}
@@ -112,14 +87,10 @@ func addTokens(s *sequence, o *env.Observation) {
 	add(atOp, nil, 0) // [CLS]
 }
 
-// addOperand writes an operand as a token; the init, which is the last, has a slot of its
-// own.
+// addOperand writes an operand as a token.
 func addOperand(add func(at int, features []float32, index int) []float32, o *env.OpView, i int) {
-	operand, slot := &o.Operands[i], i
-	if i == len(o.Operands)-1 {
-		slot = env.MaxOperands - 1
-	}
-	access := add(atOperand, operand.Features, slot)[env.OperandSize:]
+	operand := &o.Operands[i]
+	access := add(atOperand, operand.Features, operandSlot(o, i))[env.OperandSize:]
 	skipped := env.MaxLoops - len(operand.Access)
 	for l, a := range operand.Access {
 		copy(access[(skipped+l)*env.AccessSize:], a)

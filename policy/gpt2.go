@@ -1,9 +1,6 @@
 package policy
 
 import (
-	"math/rand/v2"
-	"slices"
-
 	"nestling/env"
 	"nestling/nn"
 )
@@ -11,11 +8,7 @@ import (
 // gpt2 reads a story from left to right (Radford et al. 2019): the operations around the
 // current one and itself, and then the actions taken so far, each of which sees what came
 // before it. The last token, which has learned features of its own, asks what to do next.
-type gpt2 struct {
-	embed  nn.Linear
-	blocks []block
-	norm   nn.Norm
-}
+type gpt2 struct{ transformer }
 
 var (
 	gpt2Config = Config{Width: 128, Layers: 2, Heads: 4, Trunk: 224, TrunkLayers: 2, Option: 128}
@@ -34,34 +27,15 @@ const (
 )
 
 func newGPT2(cfg Config) encoder {
-	e := &gpt2{
+	const epsilon = 1e-5
+	return &gpt2{transformer{
 		embed: nn.NewLinear("encoder.wte", storySize, cfg.Width),
-		norm:  nn.NewNorm("encoder.ln_f", cfg.Width, 1e-5),
-	}
-	for i := range cfg.Layers {
-		e.blocks = append(e.blocks, newBlock(layerName("encoder.h.%d.", i), blockNames{
+		norm:  nn.NewNorm("encoder.ln_f", cfg.Width, epsilon),
+		blocks: newBlocks("encoder.h.%d.", blockNames{
 			"attn.q", "attn.k", "attn.v", "attn.c_proj", "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2",
-		}, cfg, 1e-5))
-	}
-	return e
+		}, cfg, epsilon),
+	}}
 }
-
-func (e *gpt2) parameters() []*nn.Parameter {
-	out := e.embed.Parameters()
-	for i := range e.blocks {
-		out = append(out, e.blocks[i].parameters()...)
-	}
-	return slices.Concat(out, e.norm.Parameters())
-}
-
-func (e *gpt2) initialise(rng *rand.Rand) {
-	nn.Xavier(e.embed.Weight, rng)
-	for i := range e.blocks {
-		e.blocks[i].initialise(rng)
-	}
-}
-
-func (e *gpt2) width() int { return e.embed.Weight.Rows() }
 
 func (e *gpt2) encode(t *nn.Tape, obs []*env.Observation) *nn.Tensor {
 	s := sequence{size: storySize}

@@ -56,10 +56,7 @@ func (p *lstm) encode(t *nn.Tape, obs []*env.Observation) *nn.Tensor {
 	x = t.ELU(p.embed2.Forward(t, x))
 	past := t.Zeros(len(obs), recent*env.PastSize)
 	for i, o := range obs {
-		rest := past.Data[i*recent*env.PastSize : (i+1)*recent*env.PastSize]
-		for _, a := range slices.Backward(o.Past[max(0, len(o.Past)-recent):]) { // the last action first
-			rest = rest[copy(rest, a):]
-		}
+		writeRecent(o, past.Data[i*recent*env.PastSize:(i+1)*recent*env.PastSize])
 	}
 	return t.Concat(t.Gather(p.layer.Forward(t, x, counts), position), past)
 }
@@ -105,10 +102,7 @@ func flatten(o *env.OpView, out []float32) {
 	}
 	out = out[env.MaxLoops*env.LoopSize:]
 	for i, operand := range o.Operands {
-		if i == len(o.Operands)-1 { // the init has a place of its own
-			i = env.MaxOperands - 1
-		}
-		at := out[i*(env.OperandSize+env.MaxLoops*env.AccessSize):]
+		at := out[operandSlot(o, i)*(env.OperandSize+env.MaxLoops*env.AccessSize):]
 		at = at[copy(at, operand.Features):]
 		for l, access := range operand.Access {
 			copy(at[(skipped+l)*env.AccessSize:], access)

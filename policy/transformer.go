@@ -9,6 +9,40 @@ import (
 	"nestling/nn"
 )
 
+// transformer is what the encoders of attention have in common: an embedding of tokens,
+// layers, and one normalisation beside theirs.
+type transformer struct {
+	embed  nn.Linear
+	norm   nn.Norm
+	blocks []block
+}
+
+func (e *transformer) parameters() []*nn.Parameter {
+	out := append(e.embed.Parameters(), e.norm.Parameters()...)
+	for i := range e.blocks {
+		out = append(out, e.blocks[i].parameters()...)
+	}
+	return out
+}
+
+func (e *transformer) initialise(rng *rand.Rand) {
+	nn.Xavier(e.embed.Weight, rng)
+	for i := range e.blocks {
+		e.blocks[i].initialise(rng)
+	}
+}
+
+func (e *transformer) width() int { return e.embed.Weight.Rows() }
+
+// newBlocks makes the layers; prefix holds a %d for the number of each.
+func newBlocks(prefix string, n blockNames, cfg Config, epsilon float32) []block {
+	blocks := make([]block, cfg.Layers)
+	for i := range blocks {
+		blocks[i] = newBlock(fmt.Sprintf(prefix, i), n, cfg, epsilon)
+	}
+	return blocks
+}
+
 // block is one layer of a transformer of heads over tokens [batch, tokens, width].
 type block struct {
 	heads                int
@@ -126,5 +160,3 @@ func last(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
 func summary(t *nn.Tape, x *nn.Tensor) *nn.Tensor {
 	return t.Scale(x, float32(1/math.Sqrt(float64(x.Columns()))))
 }
-
-func layerName(format string, i int) string { return fmt.Sprintf(format, i) }

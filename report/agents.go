@@ -59,15 +59,6 @@ func agentsPanel(label string, curves []AgentCurve, of func(AgentCurve) []float6
 			return nil, err
 		}
 	}
-	p.X.Min, p.X.Max = 0, max(most, 1e-3)
-	p.X.Tick.Length, p.X.Tick.LineStyle.Color = 7, color.Transparent
-	p.X.Tick.Marker = plot.ConstantTicks(evenTicks(0, p.X.Max, 10))
-	if p.Y.Min > p.Y.Max { // nothing was drawn
-		p.Y.Min, p.Y.Max = -1, 0
-	}
-	room := max(0.05*(p.Y.Max-p.Y.Min), 1e-6)
-	p.Y.Min, p.Y.Max = p.Y.Min-room, p.Y.Max+room
-	lines.ticks = evenTicks(p.Y.Min, p.Y.Max, 6)
-	p.Y.Tick.Marker = plot.ConstantTicks(lines.ticks)
+	setAxes(p, lines, [2]float64{0, max(most, 1e-3)})
 	return p, nil
 }

@@ -100,6 +100,12 @@ func panel(yLabel string, span [2]float64, trained, random curve) (*plot.Plot, e
 	if err := drawCurve(p, trained); err != nil {
 		return nil, err
 	}
+	setAxes(p, lines, span)
+	return p, nil
+}
+
+// setAxes spans the axes around what was drawn, with marks at round numbers.
+func setAxes(p *plot.Plot, lines *grid, span [2]float64) {
 	p.X.Min, p.X.Max = span[0], span[1]
 	p.X.Tick.Length, p.X.Tick.LineStyle.Color = 7, color.Transparent
 	p.X.Tick.Marker = plot.ConstantTicks(evenTicks(span[0], span[1], 10))
@@ -110,7 +116,6 @@ func panel(yLabel string, span [2]float64, trained, random curve) (*plot.Plot, e
 	p.Y.Min, p.Y.Max = p.Y.Min-room, p.Y.Max+room
 	lines.ticks = evenTicks(p.Y.Min, p.Y.Max, 6)
 	p.Y.Tick.Marker = plot.ConstantTicks(lines.ticks)
-	return p, nil
 }
 
 // evenTicks are at most so many labelled marks at multiples of 1, 2 or 5 times a

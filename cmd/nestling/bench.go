@@ -19,7 +19,6 @@ import (
 	"nestling/measure"
 	"nestling/progress"
 	"nestling/results"
-	"nestling/schedules"
 	"nestling/search"
 	"nestling/suite"
 )
@@ -112,7 +111,7 @@ func benchAgentCommand(s *settings) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return s.benchOne(c.Context(), f, func(b *benchmarking) ([]bench.Method, error) {
-				a, err := agent.Load(b.run, b.lab.Machine(), schedules.ForbidsWinograd(b.settings.tolerance))
+				a, err := b.settings.agentOf(b.lab, b.run)
 				if err != nil {
 					return nil, err
 				}

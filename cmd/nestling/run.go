@@ -9,12 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"nestling/agent"
 	"nestling/baseline"
 	"nestling/bench"
 	"nestling/ppo"
 	"nestling/results"
-	"nestling/schedules"
 	"nestling/training"
 )
 
@@ -70,7 +68,7 @@ func (s *settings) trained(ctx context.Context, path string, budget time.Duratio
 
 // everyone is the agent and all that the user's PyTorch offers.
 func (b *benchmarking) everyone(python string) ([]bench.Method, error) {
-	a, err := agent.Load(b.run, b.lab.Machine(), schedules.ForbidsWinograd(b.settings.tolerance))
+	a, err := b.settings.agentOf(b.lab, b.run)
 	if err != nil {
 		return nil, err
 	}

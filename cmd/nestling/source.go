@@ -63,11 +63,16 @@ func (s *settings) agentRun(path string) (*results.Run, error) {
 	return run, err
 }
 
-// loadAgent loads the newest checkpoint of a run, "" for the latest run.
+// loadAgent loads the agent of a run, "" for the latest run.
 func (s *settings) loadAgent(lab *measure.Lab, path string) (*agent.Agent, error) {
 	run, err := s.agentRun(path)
 	if err != nil {
 		return nil, err
 	}
+	return s.agentOf(lab, run)
+}
+
+// agentOf loads the agent of a run, which is to keep within the tolerance.
+func (s *settings) agentOf(lab *measure.Lab, run *results.Run) (*agent.Agent, error) {
 	return agent.Load(run, lab.Machine(), schedules.ForbidsWinograd(s.tolerance))
 }
