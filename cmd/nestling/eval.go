@@ -108,9 +108,9 @@ func (s *settings) eval(ctx context.Context, f evalFlags) (err error) {
 		}
 		rows = append(rows, row)
 	}
-	bar.Update(len(cases), len(cases), "")
+	bar.Update(len(rows), len(cases), "")
 	bar.Done()
-	return errors.Join(ctx.Err(), s.writeEvaluation(a, f, rows))
+	return errors.Join(ctx.Err(), s.writeEvaluation(a, f, lab.Options().Threads, rows))
 }
 
 // cases are the programs of a set.
@@ -135,7 +135,7 @@ func (s *settings) cases(ctx context.Context, lab *measure.Lab, f evalFlags) ([]
 	}
 	cases := make([]eval.Case, len(programs))
 	for i, p := range programs {
-		cases[i] = eval.Case{Name: sources[i].Name, Program: p}
+		cases[i] = eval.Case{Name: sources[i].Name, Family: sources[i].Family, Program: p}
 		if f.set != "nine" {
 			continue
 		}
@@ -159,13 +159,13 @@ func explain(a *agent.Agent, cases []eval.Case) error {
 }
 
 // writeEvaluation writes an evaluation down and prints it.
-func (s *settings) writeEvaluation(a *agent.Agent, f evalFlags, rows []*eval.Row) error {
+func (s *settings) writeEvaluation(a *agent.Agent, f evalFlags, threads int, rows []*eval.Row) error {
 	dir := filepath.Join(a.Run.Dir, "eval")
 	base := filepath.Join(dir, strings.Trim(strings.ReplaceAll(f.set, string(filepath.Separator), "_"), "_."))
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	content := map[string]any{"agent": a.String(), "set": f.set, "trials": f.Trials, "search": f.Method, "seed": f.Seed, "threads": s.threads, "programs": rows}
+	content := map[string]any{"agent": a.String(), "set": f.set, "trials": f.Trials, "search": f.Method, "seed": f.Seed, "threads": threads, "programs": rows}
 	if err := results.WriteJSON(base+".json", content); err != nil {
 		return err
 	}
