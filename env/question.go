@@ -24,10 +24,6 @@ type option struct {
 	offers []offer
 }
 
-// listed tells a kind whose legal actions are listed, not put together from numbers
-// that are free of each other.
-func listed(k schedule.Kind) bool { return k != schedule.Interchange && !tiles(k) }
-
 func tiles(k schedule.Kind) bool {
 	return k == schedule.Tile || k == schedule.TileParallel || k == schedule.TileFuse
 }
