@@ -61,4 +61,4 @@ type Result struct {
 
 // Version names the code generator in the tuning database. It changes whenever
 // the same schedule may become different code.
-const Version = "22"
+const Version = "23"

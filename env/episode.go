@@ -55,7 +55,7 @@ func (s *Space) NewEpisode() *Episode {
 }
 
 // Done tells whether every operation has been scheduled.
-func (e *Episode) Done() bool { return !e.rewriting() && e.at == len(e.order) }
+func (e *Episode) Done() bool { return !e.Rewriting() && e.at == len(e.order) }
 
 // Schedule is what has been chosen so far.
 func (e *Episode) Schedule() schedule.Schedule {
@@ -65,11 +65,12 @@ func (e *Episode) Schedule() schedule.Schedule {
 // Program is what is being scheduled.
 func (e *Episode) Program() *program.Program { return e.space.program }
 
-func (e *Episode) rewriting() bool { return e.current != "" }
+// Rewriting tells whether operations are still being rewritten.
+func (e *Episode) Rewriting() bool { return e.current != "" }
 
 // op is the current operation, an index into the stage's program.
 func (e *Episode) op() int {
-	if e.rewriting() {
+	if e.Rewriting() {
 		op, _ := e.stage.program.OpIndex(e.current)
 		return op
 	}
@@ -156,7 +157,7 @@ func (e *Episode) act(a action) error {
 	case a.kind == goOn:
 		e.nextRewritten()
 		return nil
-	case e.rewriting():
+	case e.Rewriting():
 		return e.rewrite(a.action())
 	}
 	op := e.op()

@@ -10,7 +10,7 @@ import (
 
 // Observe is what the agent sees now. It must not be called on an episode that is over.
 func (e *Episode) Observe() *Observation {
-	o := &Observation{Rewriting: e.rewriting()}
+	o := &Observation{Rewriting: e.Rewriting()}
 	op := e.op()
 	for _, other := range nearest(e.self().Consumers, (MaxOps-1)/2) {
 		o.Ops = append(o.Ops, e.view(other, op))
@@ -92,7 +92,7 @@ func (e *Episode) opFeatures(op, from int) []float32 {
 		flag(op == from), flag(slices.Contains(o.Consumers, from)), flag(slices.Contains(o.Producers, from)),
 		flag(p.Values[o.Result].Weight), flag(o.Code != ""), flag(o.Inside > 0),
 		flag(schedule.Contracts(o)), flag(e.state.FusedInto(op) >= 0),
-		flag(len(p.FusibleProducers(op)) > 0), flag(e.rewriting()),
+		flag(len(p.FusibleProducers(op)) > 0), flag(e.Rewriting()),
 		float32(len(e.state.Actions(op)))/schedule.MaxActions,
 	)
 	return out

@@ -14,28 +14,46 @@ import (
 func (e *Episode) Follow(want schedule.Schedule) ([]Step, error) {
 	var steps []Step
 	for !e.Done() {
-		s := Step{Observation: e.Observe()}
-		for acted := false; !acted; {
-			a := e.wanted(want)
-			i := slices.IndexFunc(e.open.options, func(o option) bool { return e.leadsTo(o, a) })
-			if i < 0 {
-				return nil, fmt.Errorf("%s: %s cannot be reached; offered are %v", e.Asked(), a, e.Labels())
-			}
-			s.Questions, s.Answers = append(s.Questions, e.Question()), append(s.Answers, i)
-			var err error
-			if acted, err = e.Answer(i); err != nil {
-				return nil, err
-			}
+		s, err := e.Toward(want)
+		if err != nil {
+			return steps, err
 		}
 		steps = append(steps, s)
 	}
 	return steps, nil
 }
 
+// Toward takes the one action that comes next on the way to a schedule, as Follow does, and
+// returns it with what was seen. An action that is not offered here is an error, and then
+// nothing is done. The episode must not be over.
+func (e *Episode) Toward(want schedule.Schedule) (Step, error) {
+	s, next := Step{Observation: e.Observe()}, e.Clone()
+	for acted := false; !acted; {
+		a := next.wanted(want)
+		i := slices.IndexFunc(next.open.options, func(o option) bool { return next.leadsTo(o, a) })
+		if i < 0 {
+			return s, fmt.Errorf("%s: %s cannot be reached; offered are %v", next.Asked(), a, next.Labels())
+		}
+		s.Questions, s.Answers = append(s.Questions, next.Question()), append(s.Answers, i)
+		var err error
+		if acted, err = next.Answer(i); err != nil {
+			return s, err
+		}
+	}
+	*e = *next
+	return s, nil
+}
+
+// DefaultLoops is the schedule with the default loop actions for the program as rewrites
+// have left it so far.
+func (e *Episode) DefaultLoops() schedule.Schedule {
+	return schedule.DefaultLoops(e.stage.program, e.space.machine)
+}
+
 // wanted is the action that a schedule has next for the current operation.
 func (e *Episode) wanted(s schedule.Schedule) schedule.Action {
 	taken, rest := len(e.made), schedule.Action{Kind: goOn}
-	if !e.rewriting() {
+	if !e.Rewriting() {
 		taken, rest = len(e.state.Actions(e.op())), schedule.Action{Kind: schedule.NoTransform}
 	}
 	for _, o := range s {
@@ -44,7 +62,7 @@ func (e *Episode) wanted(s schedule.Schedule) schedule.Action {
 		}
 		var actions []schedule.Action
 		for _, a := range o.Actions {
-			if slices.Contains(schedule.Rewrites, a.Kind) == e.rewriting() {
+			if slices.Contains(schedule.Rewrites, a.Kind) == e.Rewriting() {
 				actions = append(actions, a)
 			}
 		}
@@ -65,8 +83,11 @@ func (e *Episode) leadsTo(o option, a schedule.Action) bool {
 	case a.Kind != o.kind:
 		return false
 	case a.Kind == schedule.Interchange:
-		return o.word == a.Order[n]
+		return len(a.Order) == e.open.loops && o.word == a.Order[n]
 	case tiles(a.Kind):
+		if len(a.Sizes) != e.open.loops { // it is of an operation with other loops
+			return false
+		}
 		loop := e.tiledLoop()
 		size := a.Sizes[loop]
 		if size == e.state.Loops(e.op())[loop].Bound {

@@ -33,7 +33,7 @@ func (e *Episode) optionFeatures(o option) []float32 {
 	asked, loop, operand := e.asked(o)
 	w.oneHot(asked, questions)
 	w.oneHot(kindIndex[o.kind], actions)
-	w.put(float32(len(e.open.words))/8, flag(e.rewriting()), float32(len(e.open.options))/16)
+	w.put(float32(len(e.open.words))/8, flag(e.Rewriting()), float32(len(e.open.options))/16)
 	w.loop(e, loop)
 	w.size(e, o, asked, loop)
 	w.operand(e, operand)

@@ -66,3 +66,28 @@ func (e *Episode) DrawAction(rng *rand.Rand) Step {
 	}
 	return s
 }
+
+// Vary takes an action that differs from a known one in one answer, which is drawn
+// uniformly, and returns it with what was seen. The answers after that one stay as they
+// were as far as they are possible. The episode must not be over.
+func (e *Episode) Vary(answers []int, rng *rand.Rand) Step {
+	s := Step{Observation: e.Observe()}
+	changed := rng.IntN(len(answers))
+	for acted := false; !acted; {
+		s.Questions = append(s.Questions, e.Question())
+		n, options := len(s.Answers), len(e.open.options)
+		answer := rng.IntN(options)
+		switch {
+		case n == changed && n < len(answers):
+			answer = (answers[n] + 1 + rng.IntN(options-1)) % options
+		case n < len(answers) && answers[n] < options:
+			answer = answers[n]
+		}
+		var err error
+		if acted, err = e.Answer(answer); err != nil {
+			panic("env: a legal answer is refused: " + err.Error())
+		}
+		s.Answers = append(s.Answers, answer)
+	}
+	return s
+}

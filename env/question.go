@@ -95,7 +95,7 @@ func (e *Episode) options() []option {
 
 // kinds lists the actions that are legal now.
 func (e *Episode) kinds() []option {
-	if e.rewriting() {
+	if e.Rewriting() {
 		return append(byKind(e.space.rewrites(e.stage, e.current, e.made)), option{kind: goOn})
 	}
 	op := e.op()

@@ -103,8 +103,12 @@ type Plan struct {
 
 // Options configure a Lab. The zero value of a field means its default.
 type Options struct {
-	Worker    string         // path of nestling-worker, with nestling-runner beside it; default: FindWorker
-	Threads   int            // threads a kernel uses; default: the cores this process may use
+	Worker  string // path of nestling-worker, with nestling-runner beside it; default: FindWorker
+	Threads int    // threads a kernel uses; default: the cores this process may use
+	// Bind keeps each thread of a kernel on a core of its own, where they need all cores
+	// there are. Otherwise the first tens of milliseconds of a process can have two of
+	// them on one core, and what is timed briefly takes twice as long.
+	Bind      bool
 	Compilers int            // compiler processes; default: the cores this process may use
 	Tolerance float64        // largest |got - want| / Σ|terms|; default 1e-4
 	Target    codegen.Target // default: the host

@@ -108,7 +108,7 @@ func tryStart(ctx context.Context, o Options, role string, extra *os.File) (*pro
 	}
 	p := &process{role: role, requests: requests, responses: responses, exited: make(chan struct{})}
 	p.cmd = exec.Command(o.program(role))
-	p.cmd.Env = workerEnvironment(o.Threads)
+	p.cmd.Env = workerEnvironment(o)
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	p.cmd.ExtraFiles = []*os.File{requestEnd, responseEnd}
 	if extra != nil {
@@ -132,9 +132,15 @@ func tryStart(ctx context.Context, o Options, role string, extra *os.File) (*pro
 
 // workerEnvironment is ours with the number of threads set before any library
 // reads it.
-func workerEnvironment(threads int) []string {
-	n := strconv.Itoa(threads)
-	return append(os.Environ(), "OMP_NUM_THREADS="+n, "OMP_THREAD_LIMIT="+n, "OMP_DYNAMIC=false", "OPENBLAS_NUM_THREADS=1")
+func workerEnvironment(o Options) []string {
+	n := strconv.Itoa(o.Threads)
+	env := append(os.Environ(), "OMP_NUM_THREADS="+n, "OMP_THREAD_LIMIT="+n, "OMP_DYNAMIC=false", "OPENBLAS_NUM_THREADS=1")
+	// With cores to spare the system finds free ones, and two processes that bind their
+	// threads would choose the same.
+	if o.Bind && o.Threads > 1 && o.Threads == runtime.NumCPU() {
+		env = append(env, "OMP_PROC_BIND=true", "OMP_PLACES=threads")
+	}
+	return env
 }
 
 func (p *process) await() {

@@ -103,23 +103,24 @@ func (a Attribute) DenseFloats(elements int) (splat float32, isSplat bool, data 
 }
 
 // LinearMap is an affine map as matrices: result d is
-// Σ Coefficients[d][i]·input[i] + Offsets[d].
+// Σ Coefficients[d][i]·input[i] + Offsets[d]. Inputs are dimensions, then symbols.
 type LinearMap struct {
 	Coefficients [][]int
 	Offsets      []int
 }
 
-// AffineMap reads an affine map attribute; maps with mod, div or symbols are an error.
+// AffineMap reads an affine map attribute; maps with mod or div are an error.
 func (a Attribute) AffineMap() (LinearMap, error) {
 	if !bool(C.mlirAttributeIsAAffineMap(a.raw)) {
 		return LinearMap{}, errors.New("expected an affine map")
 	}
 	m := C.mlirAffineMapAttrGetValue(a.raw)
-	inputs, results := int(C.mlirAffineMapGetNumDims(m)), int(C.mlirAffineMapGetNumResults(m))
+	dimensions, results := int(C.mlirAffineMapGetNumDims(m)), int(C.mlirAffineMapGetNumResults(m))
+	inputs := dimensions + int(C.mlirAffineMapGetNumSymbols(m))
 	out := LinearMap{Coefficients: make([][]int, results), Offsets: make([]int, results)}
 	for d := range results {
 		row := make([]int, inputs)
-		offset, err := linear(C.mlirAffineMapGetResult(m, C.intptr_t(d)), 1, row)
+		offset, err := linear(C.mlirAffineMapGetResult(m, C.intptr_t(d)), dimensions, 1, row)
 		if err != nil {
 			return LinearMap{}, fmt.Errorf("access map %s: %w", a, err)
 		}
@@ -128,26 +129,30 @@ func (a Attribute) AffineMap() (LinearMap, error) {
 	return out, nil
 }
 
-// linear adds scale·e to row and returns the constant part.
-func linear(e C.MlirAffineExpr, scale int, row []int) (constant int, err error) {
+// linear adds scale·e to row, where symbols come after so many dimensions, and returns the
+// constant part.
+func linear(e C.MlirAffineExpr, dimensions, scale int, row []int) (constant int, err error) {
 	switch {
+	case bool(C.mlirAffineExprIsASymbol(e)):
+		row[dimensions+int(C.mlirAffineSymbolExprGetPosition(e))] += scale
+		return 0, nil
 	case bool(C.mlirAffineExprIsADim(e)):
 		row[int(C.mlirAffineDimExprGetPosition(e))] += scale
 		return 0, nil
 	case bool(C.mlirAffineExprIsAConstant(e)):
 		return scale * int(C.mlirAffineConstantExprGetValue(e)), nil
 	case bool(C.mlirAffineExprIsAAdd(e)):
-		l, err := linear(C.mlirAffineBinaryOpExprGetLHS(e), scale, row)
+		l, err := linear(C.mlirAffineBinaryOpExprGetLHS(e), dimensions, scale, row)
 		if err != nil {
 			return 0, err
 		}
-		r, err := linear(C.mlirAffineBinaryOpExprGetRHS(e), scale, row)
+		r, err := linear(C.mlirAffineBinaryOpExprGetRHS(e), dimensions, scale, row)
 		return l + r, err
 	case bool(C.mlirAffineExprIsAMul(e)):
 		// MLIR keeps the constant of a product on the right.
 		factor := C.mlirAffineBinaryOpExprGetRHS(e)
 		if bool(C.mlirAffineExprIsAConstant(factor)) {
-			return linear(C.mlirAffineBinaryOpExprGetLHS(e), scale*int(C.mlirAffineConstantExprGetValue(factor)), row)
+			return linear(C.mlirAffineBinaryOpExprGetLHS(e), dimensions, scale*int(C.mlirAffineConstantExprGetValue(factor)), row)
 		}
 	}
 	return 0, errors.New("only sums of loops times constants are supported")

@@ -14,25 +14,36 @@ type Memory struct {
 	Answers [][]int `json:"answers"` // of each action
 }
 
-// remember keeps the episodes that beat what is remembered of their programs.
+// remembered is a memory with what was seen.
+type remembered struct {
+	steps    []step
+	schedule schedule.Schedule
+}
+
+// clearlyBetter is by how much a reward must exceed another to be more than luck: 2.3 %
+// of the time. Among equals the first is kept, which is the plainest: schedules that differ
+// by chance alone teach nothing.
+const clearlyBetter = 0.01
+
+// remember keeps the episodes that clearly beat what is remembered of their programs.
 func (t *trainer) remember(episodes []*episode) {
 	for _, e := range episodes {
 		hash := e.task.Program.Hash
 		best, known := t.state.Memories[hash]
-		if !e.feedback.Measured() || (known && e.feedback.Reward() <= best.Reward) {
+		if !e.feedback.Measured() || (known && e.feedback.Reward() < best.Reward+clearlyBetter) {
 			continue
 		}
-		t.memorise(hash, e.feedback.Reward(), slices.Concat(e.prefix, e.steps))
+		t.memorise(hash, e.feedback.Reward(), remembered{slices.Concat(e.prefix, e.steps), e.task.Schedule})
 	}
 }
 
 // memorise takes an episode for the best met on its program.
-func (t *trainer) memorise(hash string, reward float64, steps []step) {
+func (t *trainer) memorise(hash string, reward float64, r remembered) {
 	m := Memory{Reward: reward}
-	for _, s := range steps {
+	for _, s := range r.steps {
 		m.Answers = append(m.Answers, s.Answers)
 	}
-	t.state.Memories[hash], t.remembered[hash] = m, steps
+	t.state.Memories[hash], t.remembered[hash] = m, r
 }
 
 // demonstrate lets the trainer begin with what the default schedule does with each
@@ -40,7 +51,8 @@ func (t *trainer) memorise(hash string, reward float64, steps []step) {
 // reward is 0 by definition, and what is better takes its place.
 func (t *trainer) demonstrate() {
 	for _, p := range t.Programs {
-		seen, err := t.spaces[p.Hash].NewEpisode().Follow(schedule.Default(p, t.Machine))
+		playing := t.spaces[p.Hash].NewEpisode()
+		seen, err := playing.Follow(schedule.Default(p, t.Machine))
 		if err != nil {
 			continue // some of its sizes are none that are offered
 		}
@@ -48,7 +60,7 @@ func (t *trainer) demonstrate() {
 		for i, s := range seen {
 			steps[i].Step = s
 		}
-		t.memorise(p.Hash, 0, steps)
+		t.memorise(p.Hash, 0, remembered{steps, playing.Schedule()})
 	}
 }
 
@@ -80,7 +92,7 @@ func (t *trainer) replay() error {
 			}
 			steps = append(steps, step{Step: again})
 		}
-		t.remembered[p.Hash] = steps
+		t.remembered[p.Hash] = remembered{steps, e.Schedule()}
 	}
 	return nil
 }
@@ -89,7 +101,7 @@ func (t *trainer) replay() error {
 func (t *trainer) recall(n int) []*step {
 	var all []*step
 	for _, p := range t.Programs { // in a fixed order: the same seed, the same draw
-		steps := t.remembered[p.Hash]
+		steps := t.remembered[p.Hash].steps
 		for i := range steps {
 			all = append(all, &steps[i])
 		}

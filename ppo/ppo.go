@@ -31,7 +31,7 @@ type Config struct {
 	Programs           int     `json:"programs"`            // drawn at random for an iteration
 	SmallFirst         int     `json:"small_first"`         // iterations until the largest programs are drawn, too
 	Repeats            int     `json:"repeats"`             // episodes on each of them; a reward counts by what it is above the others'
-	Branches           int     `json:"branches"`            // how many of those go back into the best episode met on the program, and another way then
+	Branches           int     `json:"branches"`            // how many of those start from the best episode met on the program, in the ways of explore in turn
 	LearningRate       float64 `json:"learning_rate"`       // of Adam
 	RateDecay          int     `json:"rate_decay"`          // iterations after which it is half; 0: it stays
 	Epochs             int     `json:"epochs"`              // passes over the steps of an iteration, at most
@@ -56,10 +56,10 @@ type Config struct {
 // Defaults are the settings that `nestling train` starts from.
 func Defaults() Config {
 	return Config{
-		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 6, Branches: 3, LearningRate: 1e-3, RateDecay: 300, Epochs: 4, Minibatch: 64,
+		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 8, Branches: 4, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
-		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Rehearsals: 4,
-		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.25,
+		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Rehearsals: 6,
+		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.15,
 		AveragedIterations: 5, ValidateEvery: 15,
 	}
 }
@@ -172,8 +172,8 @@ type trainer struct {
 	source     *rand.PCG // behind rng, for the checkpoint
 	rng        *rand.Rand
 	journal    *journal
-	// remembered are the steps of state.Memories with what was seen, by program hash.
-	remembered map[string][]step
+	// remembered are the episodes of state.Memories with what was seen, by program hash.
+	remembered map[string]remembered
 }
 
 func (t *trainer) finished() bool {
@@ -289,7 +289,7 @@ type step struct {
 type episode struct {
 	task     env.Task
 	playing  *env.Episode
-	prefix   []step // of a branch: done again, and nothing to learn from
+	prefix   []step // of a branch: not the policy's doing, and nothing to learn from
 	steps    []step
 	feedback env.Feedback
 	others   float64 // mean reward of the other episodes on the same program
@@ -300,8 +300,8 @@ func (t *trainer) play() []*episode {
 	var episodes []*episode
 	for i, p := range draw(t.smallest(), t.Config, t.rng) {
 		e := &episode{task: env.Task{Program: p}, playing: t.spaces[p.Hash].NewEpisode()}
-		if i%t.Config.Repeats < t.Config.Branches {
-			t.branch(e)
+		if branch := i % t.Config.Repeats; branch < t.Config.Branches {
+			t.explore(e, branch)
 		}
 		episodes = append(episodes, e)
 	}
@@ -309,41 +309,6 @@ func (t *trainer) play() []*episode {
 		return t.agent.Act(unfinished, t.rng, false)
 	})
 	return episodes
-}
-
-// branch does the first actions of the best episode on the program again, as many as
-// chance will have it, and then often an action that is drawn uniformly, always among
-// rewrites, however sure the policy is of another; so that what is drawn next is tried
-// where it counts: good beginnings are rare, and their ends are where most is left to
-// gain (Ecoffet et al. 2021, "First return, then explore").
-func (t *trainer) branch(e *episode) {
-	best := t.remembered[e.task.Program.Hash]
-	if len(best) == 0 {
-		return
-	}
-	at, among := t.fork(best)
-	for _, s := range best[:at] {
-		if err := e.playing.Repeat(s.Answers); err != nil {
-			panic("ppo: what was done cannot be done again: " + err.Error())
-		}
-		e.prefix = append(e.prefix, s)
-	}
-	if among || t.rng.IntN(2) == 0 {
-		e.prefix = append(e.prefix, step{Step: e.playing.DrawAction(t.rng)})
-	}
-}
-
-// fork is where a branch leaves the best episode: among its rewrites most of the time, for
-// they are few and decide most.
-func (t *trainer) fork(best []step) (at int, amongRewrites bool) {
-	rewrites := 0
-	for rewrites < len(best) && best[rewrites].Observation.Rewriting {
-		rewrites++
-	}
-	if rewrites > 0 && t.rng.IntN(4) > 0 {
-		return t.rng.IntN(rewrites), true
-	}
-	return t.rng.IntN(len(best)), false
 }
 
 // smallest are the programs that the iteration draws from: at first the third that has
@@ -429,7 +394,8 @@ func (e *episode) judged() bool { return e.feedback.Failed || e.feedback.Measure
 // is left (leave-one-out baseline: Kool et al. 2019, "Buy 4 REINFORCE samples,
 // get a baseline for free!").
 //
-// Branches are held against each other alone: they begin better than others.
+// Branches are held against each other, for they begin better than others; one that is
+// alone, against the rest.
 func centre(episodes []*episode) {
 	type group struct {
 		program string
@@ -438,14 +404,22 @@ func centre(episodes []*episode) {
 	of := func(e *episode) group { return group{e.task.Program.Hash, e.prefix != nil} }
 	sums, counts := map[group]float64{}, map[group]int{}
 	for _, e := range episodes {
-		if e.judged() {
+		if e.judged() && len(e.steps) > 0 {
 			sums[of(e)] += e.feedback.Reward()
 			counts[of(e)]++
 		}
 	}
 	for _, e := range episodes {
-		if g := of(e); e.judged() && counts[g] > 1 {
+		if !e.judged() || len(e.steps) == 0 {
+			continue
+		}
+		g := of(e)
+		rest := group{g.program, false}
+		switch {
+		case counts[g] > 1:
 			e.others = (sums[g] - e.feedback.Reward()) / float64(counts[g]-1)
+		case g.branch && counts[rest] > 0:
+			e.others = sums[rest] / float64(counts[rest])
 		}
 	}
 }

@@ -133,7 +133,7 @@ func training(t testing.TB, root string, iterations int, curve *[]Metrics) Train
 
 func small(run *results.Run, evaluator env.Evaluator, iterations int, report func(Metrics) error) TrainOptions {
 	c := Defaults()
-	c.Iterations, c.Programs, c.Repeats, c.Minibatch, c.LearningRate, c.SmallFirst = iterations, 4, 4, 32, 3e-3, 0
+	c.Iterations, c.Programs, c.Repeats, c.Branches, c.Minibatch, c.LearningRate, c.SmallFirst = iterations, 4, 4, 2, 32, 3e-3, 0
 	return TrainOptions{
 		Config: c, Model: "lstm", Policy: policy.Config{Width: 24, Layers: 1, Trunk: 24, TrunkLayers: 2, Option: 16},
 		Programs: programs(), Machine: machine, Evaluator: evaluator, Run: run, Report: report,

@@ -50,11 +50,17 @@ const serialIterations = 1 << 15
 // Every operation is in it, and it is legal for p whatever the operations are.
 func Default(p *program.Program, m Machine) Schedule {
 	p, rewrites := rewritten(p, m)
+	return Join(rewrites, DefaultLoops(p, m))
+}
+
+// DefaultLoops is Default without rewrites: the loop actions of every operation of a
+// program that may have been rewritten already.
+func DefaultLoops(p *program.Program, m Machine) Schedule {
 	s := NewState(p)
 	for _, op := range s.Order() {
 		s.ApplyDefault(op, m)
 	}
-	return Join(rewrites, s.Schedule())
+	return s.Schedule()
 }
 
 // Join makes one schedule of one of rewrites and one of loop actions, with a single entry
@@ -98,6 +104,9 @@ func (r rule) apply(s *State, candidate []Action) bool {
 
 // candidates lists action sequences, the best first; the last is always legal.
 func (r rule) candidates() [][]Action {
+	if r.self().Code != "" { // written out: it has no loops
+		return [][]Action{{{Kind: NoTransform}}}
+	}
 	var all [][]Action
 	switch vector := r.vectorTile(); {
 	case r.nestHas(reducesWholeRows):

@@ -121,6 +121,7 @@ func (s *settings) openLab() (*measure.Lab, error) { return openLab(s.labOptions
 func (s *settings) openTrainingLab() (*measure.Lab, error) {
 	o := s.labOptions()
 	o.CompileLimit = 2 * time.Second
+	o.Bind = true
 	return openLab(o)
 }
 

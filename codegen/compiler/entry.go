@@ -41,7 +41,7 @@ func (e entry) prepareKernel() string { return e.run.symbol + "_prepare_kernel" 
 // llvm is the LLVM IR of the C interface. The kernel's parameters are every
 // argument, every result and, if it has any, the workspace; those of the kernel
 // that prepares, weights and what it computes.
-func (e entry) llvm(workspace int64) string {
+func (e entry) llvm(workspace int64, streams bool) string {
 	var b strings.Builder
 	pointers := len(e.run.arguments) + len(e.run.results)
 	if workspace > 0 {
@@ -58,7 +58,7 @@ func (e entry) llvm(workspace int64) string {
 }
 `, e.run.symbol, e.preparedBytes(), workspace)
 	e.writePrepare(&b)
-	e.writeRun(&b, workspace > 0)
+	e.writeRun(&b, workspace > 0, streams)
 	return b.String()
 }
 
@@ -98,8 +98,9 @@ func (e entry) preparedPlaces() (places []string, text string) {
 	return places, text
 }
 
-// writeRun writes NAME_run and its packed form.
-func (e entry) writeRun(b *strings.Builder, workspace bool) {
+// writeRun writes NAME_run and its packed form. What was stored past the caches may
+// arrive late, unless it is waited for.
+func (e entry) writeRun(b *strings.Builder, workspace, streams bool) {
 	var parameters, kernel []string
 	places, text := e.preparedPlaces()
 	for i, a := range e.run.arguments {
@@ -118,8 +119,12 @@ func (e entry) writeRun(b *strings.Builder, workspace bool) {
 	if workspace {
 		kernel = append(kernel, "ptr %workspace")
 	}
-	fmt.Fprintf(b, "define void @%s_run(%s) {\n%s  call void @%s(%s)\n  ret void\n}\n",
-		e.run.symbol, strings.Join(parameters, ", "), text, e.kernel(), strings.Join(kernel, ", "))
+	wait := ""
+	if streams {
+		wait = "  fence seq_cst\n"
+	}
+	fmt.Fprintf(b, "define void @%s_run(%s) {\n%s  call void @%s(%s)\n%s  ret void\n}\n",
+		e.run.symbol, strings.Join(parameters, ", "), text, e.kernel(), strings.Join(kernel, ", "), wait)
 	e.writePacked(b, "run", len(parameters))
 }
 

@@ -88,7 +88,7 @@ func indices(loop mlir.Operation) []index {
 func viewed(v mlir.Value) mlir.Value {
 	for {
 		op, _ := v.Defining()
-		if op.IsNull() || !slices.Contains(views, op.Name()) {
+		if op.IsNull() || !isView(op) {
 			return v
 		}
 		v = op.Operands()[0]
@@ -97,6 +97,8 @@ func viewed(v mlir.Value) mlir.Value {
 
 // views are the operations that show a part of a buffer, or all in another shape.
 var views = []string{"memref.subview", "memref.expand_shape", "memref.collapse_shape", "memref.cast"}
+
+func isView(op mlir.Operation) bool { return slices.Contains(views, op.Name()) }
 
 // ahead computes values as they will be in the next iteration of a loop.
 type ahead struct {

@@ -51,9 +51,13 @@ static double timeColdRun(const nestlingPlan *plan) {
 }
 
 // Fewer nanoseconds than these tell nothing about threads: those of the Go runtime
-// may have had something to do. A careful plan, one that warms up more than once,
-// goes on until they can be counted.
+// may have had something to do.
 static const int64_t threadWindow = 5000000;
+
+// A careful plan, one that warms up more than once, goes on for so many nanoseconds, or a
+// quarter of its budget: at first two threads may share a core, and the system takes a
+// while to part them.
+static const int64_t settlingTime = 100000000;
 
 // Runs the kernel until the warm-up is done and a block of the returned number
 // of runs lasts plan->minBlock. The probe has not run yet, so the CPU time seen
@@ -62,6 +66,7 @@ static const int64_t threadWindow = 5000000;
 static int64_t calibrate(const nestlingPlan *plan, int64_t deadline, double *busyThreads, double *perRun) {
   int64_t runs = 1, warm = 0;
   int64_t begin = nestlingNow(), cpu = cpuTime();
+  int64_t settling = plan->budget / 4 < settlingTime ? plan->budget / 4 : settlingTime;
   for (;;) {
     int64_t elapsed = timeRuns(plan, runs);
     int64_t now = nestlingNow();
@@ -69,7 +74,8 @@ static int64_t calibrate(const nestlingPlan *plan, int64_t deadline, double *bus
     *perRun = (double)elapsed / (double)runs;
     int longEnough = elapsed >= plan->minBlock;
     int counted = now - begin >= threadWindow;
-    if ((longEnough && warm >= plan->warmup && (counted || plan->warmup < 2)) || now >= deadline) {
+    int settled = now - begin >= settling || plan->warmup < 2;
+    if ((longEnough && warm >= plan->warmup && settled) || now >= deadline) {
       *busyThreads = counted ? (double)(cpuTime() - cpu) / (double)(now - begin) : 0;
       return runs;
     }
