@@ -35,10 +35,13 @@ type Options struct {
 	Seed   uint64
 	// Rounds is how often the finalists are measured, in turns.
 	Rounds int
+	// Eager times a program in PyTorch, in nanoseconds; nil where there is none.
+	Eager func(context.Context, Case) (float64, error)
 }
 
 // Contestants, in the order of the table.
 const (
+	Eager       = "eager"       // PyTorch as it comes, which is no schedule
 	Unscheduled = "unscheduled" // plain loops, as MLIR lowers them
 	Reference   = "reference"   // the best schedule known by other means
 	Greedy      = "greedy"      // the agent's first choice
@@ -48,7 +51,7 @@ const (
 )
 
 // Contestants lists all of them.
-var Contestants = []string{Unscheduled, Reference, Greedy, Search, Untrained, Random}
+var Contestants = []string{Eager, Unscheduled, Reference, Greedy, Search, Untrained, Random}
 
 // Row is what came out for one program.
 type Row struct {
@@ -146,7 +149,7 @@ func (r *Row) judge(ctx context.Context, lab env.Lab, m schedule.Machine, c Case
 		}
 	}
 	ratios := make([][]float64, len(batch))
-	var times []float64
+	var times, eager []float64
 	for range max(1, o.Rounds) {
 		outcomes, err := lab.Evaluate(ctx, batch, judging)
 		if err != nil {
@@ -163,8 +166,19 @@ func (r *Row) judge(ctx context.Context, lab env.Lab, m schedule.Machine, c Case
 			}
 		}
 		times = append(times, outcomes[0].Nanoseconds)
+		if o.Eager == nil {
+			continue
+		}
+		if t, err := o.Eager(ctx, c); err == nil {
+			eager = append(eager, t)
+		} else if r.Failures[Eager] = err.Error(); ctx.Err() != nil {
+			return ctx.Err()
+		}
 	}
 	r.DefaultMS = stats.Median(times) / 1e6
+	if len(eager) > 0 {
+		r.Speedups[Eager] = stats.Median(times) / stats.Median(eager)
+	}
 	for i, name := range names {
 		if len(ratios[i+1]) > 0 {
 			r.Speedups[name] = stats.Median(ratios[0]) / stats.Median(ratios[i+1])
@@ -174,14 +188,27 @@ func (r *Row) judge(ctx context.Context, lab env.Lab, m schedule.Machine, c Case
 	return nil
 }
 
-// Best is the largest speedup over the default schedule that any contestant reached, 1 if
+// Best is the largest speedup over the default schedule that any schedule reached, 1 if
 // none is faster.
 func (r *Row) Best() float64 {
 	best := 1.0
-	for _, s := range r.Speedups {
-		best = math.Max(best, s)
+	for name, s := range r.Speedups {
+		if name != Eager {
+			best = math.Max(best, s)
+		}
 	}
 	return best
+}
+
+// OverEager lists the speedups of a contestant over PyTorch, of the programs that both ran.
+func OverEager(rows []*Row, contestant string) []float64 {
+	var out []float64
+	for _, r := range rows {
+		if a, b := r.Speedups[contestant], r.Speedups[Eager]; a > 0 && b > 0 {
+			out = append(out, a/b)
+		}
+	}
+	return out
 }
 
 // Speedups lists those of one contestant, of the programs on which it has one.

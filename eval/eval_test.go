@@ -52,14 +52,21 @@ func parse(t *testing.T, text string) schedule.Schedule {
 func TestRowsHoldEveryContestant(t *testing.T) {
 	p := envtest.Matmul(8, 16, 32)
 	reference := "matmul1: V\nfill0: V\n"
+	usual := 1 + float64(len(schedule.Default(p, machine).String()))
+	eager := func(context.Context, Case) (float64, error) { return 1000 * usual / 1024, nil }
 	row, err := Run(t.Context(), &lab{}, machine, Case{Name: "product", Program: p, Reference: parse(t, reference)},
-		Options{Policy: untrained(t), Trials: 20, Method: "refine", Seed: 1, Rounds: 2})
+		Options{Policy: untrained(t), Trials: 20, Method: "refine", Seed: 1, Rounds: 2, Eager: eager})
 	if err != nil {
 		t.Fatal(err)
 	}
 	length := func(name string) float64 { return 1 + float64(len(row.Schedules[name])) }
-	usual := 1 + float64(len(schedule.Default(p, machine).String()))
-	for _, name := range Contestants {
+	if row.Speedups[Eager] != 1024 || row.Best() >= 1024 {
+		t.Errorf("PyTorch is %g times as fast as the default, the best schedule %g; want 1024, and less", row.Speedups[Eager], row.Best())
+	}
+	if over := OverEager([]*Row{row}, Reference); len(over) != 1 || over[0] != row.Speedups[Reference]/1024 {
+		t.Errorf("the reference is %g times as fast as PyTorch", over)
+	}
+	for _, name := range Contestants[1:] {
 		if want := usual / length(name); row.Speedups[name] != want && row.Failures[name] == "" {
 			t.Errorf("%s: speedup %g, want %g by its schedule\n%s", name, row.Speedups[name], want, row.Schedules[name])
 		}

@@ -111,6 +111,15 @@ func comparisons(rows []*eval.Row) []Cell {
 			out = append(out, Cell{Text: fmt.Sprintf("greedy is faster than %s on %d of %d programs (sign test: p = %.2g)", other, wins, n, signTest(wins, n))})
 		}
 	}
+	for _, contestant := range []string{eval.Greedy, eval.Search} {
+		over := eval.OverEager(rows, contestant)
+		if len(over) == 0 {
+			continue
+		}
+		mean := stats.GeometricMeanInterval(over)
+		out = append(out, Cell{Text: fmt.Sprintf("%s over PyTorch eager: geometric mean %s, 95 %% interval %s to %s; the least %s",
+			contestant, ratio(stats.GeometricMean(over)), ratio(mean.Low), ratio(mean.High), ratio(slices.Min(over)))})
+	}
 	mean := stats.GeometricMeanInterval(eval.Speedups(rows, eval.Greedy))
 	return append(out, Cell{Text: fmt.Sprintf("greedy over the default schedule: 95 %% interval of the geometric mean %s to %s", ratio(mean.Low), ratio(mean.High))})
 }

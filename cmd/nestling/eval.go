@@ -95,6 +95,15 @@ func (s *settings) eval(ctx context.Context, f evalFlags) (err error) {
 			return err
 		}
 	}
+	if f.set == "nine" {
+		eager, err := s.eager(ctx, lab)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "without PyTorch:", err)
+		} else {
+			defer func() { _ = eager.Close() }()
+			f.Eager = eager.time
+		}
+	}
 	var rows []*eval.Row
 	bar := progress.NewBar(os.Stderr, "evaluation")
 	for i, c := range cases {
