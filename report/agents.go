@@ -3,10 +3,14 @@ package report
 import (
 	"fmt"
 	"image/color"
+	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"nestling/stats"
 )
 
 // AgentCurve is how an agent learned: its mean reward by time and by schedules tried.
@@ -17,7 +21,8 @@ type AgentCurve struct {
 }
 
 // AgentsPlot draws the curves of several agents, above by the time they trained, below by
-// the schedules they tried.
+// the schedules they tried. Curves of one name are seeds: their mean is drawn, in a band
+// from the least to the largest.
 func AgentsPlot(path string, curves []AgentCurve) error {
 	if len(curves) == 0 {
 		return fmt.Errorf("cannot draw %s: there is no agent", path)
@@ -36,8 +41,12 @@ func AgentsPlot(path string, curves []AgentCurve) error {
 		plots:    []*plot.Plot{byTime, byTrials},
 		width:    9.5 * vg.Inch, height: 8.5 * vg.Inch,
 	}
-	for i, c := range curves {
-		f.keys = append(f.keys, key{c.Name, agentColours[i%len(agentColours)]})
+	for i, seeds := range byName(curves) {
+		name := seeds[0].Name
+		if len(seeds) > 1 {
+			name = fmt.Sprintf("%s, %d seeds", name, len(seeds))
+		}
+		f.keys = append(f.keys, key{name, agentColours[i%len(agentColours)]})
 	}
 	return f.save(path)
 }
@@ -49,16 +58,78 @@ func agentsPanel(label string, curves []AgentCurve, of func(AgentCurve) []float6
 	lines := &grid{}
 	p.Add(lines)
 	most := 0.0
-	for i, c := range curves {
-		x := of(c)
+	for i, seeds := range byName(curves) {
+		ink := agentColours[i%len(agentColours)]
+		x, low, mean, high := overSeeds(seeds, of)
 		if len(x) == 0 {
 			continue
 		}
 		most = max(most, x[len(x)-1])
-		if err := drawLine(p, x, runningMean(c.Reward), draw.LineStyle{Color: agentColours[i%len(agentColours)], Width: 2.2}); err != nil {
+		if len(seeds) > 1 {
+			middle, half := make([]float64, len(x)), make([]float64, len(x))
+			for j := range x {
+				middle[j], half[j] = (high[j]+low[j])/2, (high[j]-low[j])/2
+			}
+			if err := drawBand(p, x, middle, half, ink); err != nil {
+				return nil, err
+			}
+		}
+		if err := drawLine(p, x, mean, draw.LineStyle{Color: ink, Width: 2.2}); err != nil {
 			return nil, err
 		}
 	}
 	setAxes(p, lines, [2]float64{0, max(most, 1e-3)})
 	return p, nil
+}
+
+// byName groups the curves of one name, in the order in which names come first.
+func byName(curves []AgentCurve) [][]AgentCurve {
+	var groups [][]AgentCurve
+	for _, c := range curves {
+		at := slices.IndexFunc(groups, func(g []AgentCurve) bool { return g[0].Name == c.Name })
+		if at < 0 {
+			at, groups = len(groups), append(groups, nil)
+		}
+		groups[at] = append(groups[at], c)
+	}
+	return groups
+}
+
+// seedPoints is at how many places the curves of seeds are compared.
+const seedPoints = 400
+
+// overSeeds compares curves at the same places, as far as all of them go.
+func overSeeds(seeds []AgentCurve, of func(AgentCurve) []float64) (x, low, mean, high []float64) {
+	from, to := math.Inf(-1), math.Inf(1)
+	var smooth [][]float64
+	for _, c := range seeds {
+		at := of(c)
+		if len(at) == 0 {
+			return nil, nil, nil, nil
+		}
+		from, to = max(from, at[0]), min(to, at[len(at)-1])
+		smooth = append(smooth, runningMean(c.Reward))
+	}
+	for i := range seedPoints {
+		place := from + (to-from)*float64(i)/(seedPoints-1)
+		values := make([]float64, len(seeds))
+		for j, c := range seeds {
+			values[j] = interpolated(of(c), smooth[j], place)
+		}
+		x, low, mean, high = append(x, place), append(low, slices.Min(values)), append(mean, stats.Mean(values)), append(high, slices.Max(values))
+	}
+	return x, low, mean, high
+}
+
+// interpolated is the value of a curve between its points; x rises.
+func interpolated(x, y []float64, at float64) float64 {
+	i, exact := slices.BinarySearch(x, at)
+	switch {
+	case exact || i == 0:
+		return y[i]
+	case i == len(x):
+		return y[i-1]
+	}
+	share := (at - x[i-1]) / (x[i] - x[i-1])
+	return y[i-1] + share*(y[i]-y[i-1])
 }
