@@ -80,6 +80,9 @@ func load(dir string) (*Checkpoint, error) {
 // verify reports whether a file is, bit for bit, what training wrote.
 func (c *Checkpoint) verify(name string) error {
 	sum, err := checksum(filepath.Join(c.Dir, name))
+	if errors.Is(err, fs.ErrNotExist) && name != results.PolicyFile {
+		return fmt.Errorf("it has no %s to go on from, as what ships with Nestling has none; `nestling train` starts a new run", name)
+	}
 	if err == nil && sum != c.State.Checksums[name] {
 		err = fmt.Errorf("%s is not what training wrote: it was cut short or changed", name)
 	}
@@ -173,6 +176,9 @@ func (t *trainer) begin() (err error) {
 			return err
 		}
 	}
+	if t.mean, err = policy.New(t.Model, t.Policy, newRand(0)); err != nil {
+		return err
+	}
 	t.adam = nn.NewAdam(t.agent.Parameters(), t.Config.LearningRate)
 	t.state.EntropyCoefficient = t.Config.EntropyCoefficient
 	if t.Config.Demonstrations {
@@ -189,13 +195,16 @@ func (t *trainer) resume(dir string) error {
 	if c.State.Model != t.Model {
 		return fmt.Errorf("checkpoint %s: it holds a %s, not a %s", dir, c.State.Model, t.Model)
 	}
-	t.agent, t.state = c.Policy, c.State
+	t.mean, t.state = c.Policy, c.State
 	if t.state.Memories == nil {
 		t.state.Memories = map[string]Memory{}
 	}
-	t.adam = nn.NewAdam(t.agent.Parameters(), t.Config.LearningRate)
-	err = c.verify(results.OptimizerFile)
+	err = t.loadLearner(c)
 	if err == nil {
+		err = c.verify(results.OptimizerFile)
+	}
+	if err == nil {
+		t.adam = nn.NewAdam(t.agent.Parameters(), t.Config.LearningRate)
 		err = t.adam.Load(filepath.Join(dir, results.OptimizerFile))
 	}
 	if err == nil {
@@ -230,14 +239,11 @@ func (t *trainer) save() error {
 
 func (t *trainer) writeFiles(dir string) error {
 	weights, moments := filepath.Join(dir, results.PolicyFile), filepath.Join(dir, results.OptimizerFile)
-	if err := policy.Save(t.agent, dir); err != nil {
-		return err
-	}
-	if err := t.adam.Save(moments); err != nil {
+	if err := errors.Join(policy.Save(t.mean, dir), t.saveLearner(dir), t.adam.Save(moments)); err != nil {
 		return err
 	}
 	t.state.Checksums = map[string]string{}
-	for _, path := range []string{weights, moments} {
+	for _, path := range []string{weights, moments, filepath.Join(dir, results.LearnerFile)} {
 		sum, err := checksum(path)
 		if err != nil {
 			return err

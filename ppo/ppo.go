@@ -45,6 +45,7 @@ type Config struct {
 	Imitation          float64 `json:"imitation"`           // weight of imitating the best episode met on each program; 0: none
 	Demonstrations     bool    `json:"demonstrations"`      // the default schedules are the first episodes to imitate
 	Rehearsals         int     `json:"rehearsals"`          // minibatches of an iteration that do nothing but imitate
+	Averaging          float64 `json:"averaging"`           // share that the running mean of the weights keeps of itself in an iteration; 0: no mean
 	EntropyCoefficient float64 `json:"entropy_coefficient"` // least weight of the entropy bonus
 	MaximumCoefficient float64 `json:"maximum_coefficient"` // largest weight that the collapse guard gives it
 	EntropyFloor       float64 `json:"entropy_floor"`       // share of the first iteration's entropy that the guard defends
@@ -58,7 +59,7 @@ func Defaults() Config {
 	return Config{
 		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 8, Branches: 4, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
-		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Rehearsals: 6,
+		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Rehearsals: 6, Averaging: 0.9,
 		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.15,
 		AveragedIterations: 5, ValidateEvery: 15,
 	}
@@ -94,6 +95,7 @@ func (c Config) check() error {
 		{"lambda", c.Lambda >= 0 && c.Lambda <= 1, "from 0 to 1"},
 		{"imitation", c.Imitation >= 0, "0 or more"},
 		{"rehearsals", c.Rehearsals >= 0, "0 or more"},
+		{"averaging", c.Averaging >= 0 && c.Averaging < 1, "0 or more, below 1"},
 		{"gradient_clip", c.GradientClip > 0, "above 0"},
 		{"entropy_coefficient", c.EntropyCoefficient > 0, "above 0, or the guard could not raise it"},
 		{"maximum_coefficient", c.MaximumCoefficient >= c.EntropyCoefficient, "at least entropy_coefficient"},
@@ -162,8 +164,9 @@ func (t *trainer) run(ctx context.Context) error {
 // trainer is a training under way.
 type trainer struct {
 	TrainOptions
-	state  State // what a checkpoint holds besides weights
-	agent  *policy.Policy
+	state  State                 // what a checkpoint holds besides weights
+	agent  *policy.Policy        // learns
+	mean   *policy.Policy        // of its weights; see averaging
 	spaces map[string]*env.Space // of the programs, by hash
 	// collapsing tells that the entropy of the iteration is below its floor.
 	collapsing bool
@@ -205,6 +208,7 @@ func (t *trainer) iterate(ctx context.Context) error {
 	if err := t.learn(episodes, &m); err != nil {
 		return err
 	}
+	t.averaging()
 	if err := t.validate(ctx, &m); err != nil {
 		return err
 	}
@@ -246,7 +250,7 @@ func (t *trainer) validate(ctx context.Context, m *Metrics) error {
 	for _, p := range t.Validation {
 		episodes = append(episodes, &episode{task: env.Task{Program: p}, playing: t.spaces[p.Hash].NewEpisode()})
 	}
-	rollout(episodes, func(unfinished []*env.Episode) []policy.Decision { return t.agent.Act(unfinished, nil, true) })
+	rollout(episodes, func(unfinished []*env.Episode) []policy.Decision { return t.mean.Act(unfinished, nil, true) })
 	if err := judge(ctx, t.Evaluator, episodes); err != nil {
 		return err
 	}

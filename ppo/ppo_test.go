@@ -155,7 +155,7 @@ func train(t testing.TB, o TrainOptions) {
 // sameWeights compares the newest checkpoints of two runs bit for bit.
 func sameWeights(t *testing.T, a, b *results.Run) {
 	t.Helper()
-	for _, file := range []string{results.PolicyFile, results.OptimizerFile} {
+	for _, file := range []string{results.PolicyFile, results.LearnerFile, results.OptimizerFile} {
 		if content(t, a, file) != content(t, b, file) {
 			t.Errorf("%s differs", file)
 		}
@@ -551,4 +551,39 @@ func BenchmarkIteration(b *testing.B) {
 	o.Policy = policy.DefaultConfig("lstm")
 	b.ResetTimer()
 	train(b, o)
+}
+
+// The weights that are used follow the learner's: exactly without averaging, and else as a
+// mean of all iterations so far, until that is longer than the average asked for.
+func TestWeightsAreAveraged(t *testing.T) {
+	var curve []Metrics
+	o := training(t, t.TempDir(), 3, &curve)
+	for _, keep := range []float64{0, 0.6} {
+		o.Config.Averaging = keep
+		trainer, err := newTrainer(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		learner, mean := trainer.agent.Parameters()[0].Data, trainer.mean.Parameters()[0].Data
+		var got []float32
+		for i, w := range []float32{1, 2, 6, 4} {
+			learner[0] = w
+			trainer.state.Iteration = i
+			trainer.averaging()
+			got = append(got, mean[0])
+		}
+		want := []float32{1, 2, 6, 4}
+		if keep > 0 {
+			want = []float32{1, 1.5, 3.3, 3.58} // weights 1/2, 2/5, 2/5
+		}
+		for i := range want {
+			if math.Abs(float64(got[i]-want[i])) > 1e-5 {
+				t.Errorf("averaging %g: %v, want %v", keep, got, want)
+				break
+			}
+		}
+		if err := trainer.journal.close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

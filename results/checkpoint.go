@@ -16,7 +16,8 @@ import (
 const (
 	PolicyFile    = "policy.safetensors"
 	OptimizerFile = "optimizer.safetensors"
-	StateFile     = "state.json" // configuration, counters, random state
+	LearnerFile   = "learner.safetensors" // weights to go on learning from
+	StateFile     = "state.json"          // configuration, counters, random state
 )
 
 var checkpointName = regexp.MustCompile(`^checkpoint_([0-9]{6,})$`)

@@ -1,0 +1,47 @@
+package ppo
+
+import (
+	"path/filepath"
+
+	"nestling/nn"
+	"nestling/policy"
+	"nestling/results"
+)
+
+// averaging lets the weights that a run is judged and used by follow the learner's: a
+// running mean over iterations. A few updates can turn a first choice over and the next
+// ones turn it back; the mean of both is better than either (Polyak and Juditsky 1992).
+func (t *trainer) averaging() {
+	n := float64(t.state.Iteration)
+	keep := float32(min(t.Config.Averaging, n/(n+1))) // a plain mean at first
+	mean := t.mean.Parameters()
+	for i, p := range t.agent.Parameters() {
+		if keep == 0 {
+			copy(mean[i].Data, p.Data)
+			continue
+		}
+		for j, w := range p.Data {
+			mean[i].Data[j] += (1 - keep) * (w - mean[i].Data[j])
+		}
+	}
+}
+
+// saveLearner writes the weights that learning goes on from.
+func (t *trainer) saveLearner(dir string) error {
+	return nn.WriteSafetensors(filepath.Join(dir, results.LearnerFile), nn.Arrays(t.agent.Parameters()), nil)
+}
+
+// loadLearner makes the policy that learning goes on with.
+func (t *trainer) loadLearner(c *Checkpoint) error {
+	if err := c.verify(results.LearnerFile); err != nil {
+		return err
+	}
+	file, err := nn.ReadSafetensors(filepath.Join(c.Dir, results.LearnerFile))
+	if err != nil {
+		return err
+	}
+	if t.agent, err = policy.New(c.State.Model, c.State.Policy, newRand(0)); err != nil {
+		return err
+	}
+	return file.CopyTo(nn.Arrays(t.agent.Parameters()))
+}
