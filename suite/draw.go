@@ -26,7 +26,7 @@ var recipes = []recipe{
 	{"linear", 15, true, drawLinear},
 	{"batch_matmul", 5, true, drawBatchMatmul},
 
-	{"residual", 4, false, drawResidual},
+	{"residual", 4, true, drawResidual},
 	{"mlp", 3, false, drawMLP},
 	{"attention", 3, false, drawAttention},
 

@@ -36,16 +36,16 @@ var splits = []Split{Train, Validation, Test}
 type work struct{ least, most float64 }
 
 // Limits on the work of a generated program. Below, a run is over before a
-// clock shows it; above, unscheduled loops (about 1 GFLOP/s) keep training
-// waiting, so that few products and convolutions are large.
+// clock shows it; above, bad schedules (about 1 GFLOP/s) keep training
+// waiting, so that not many are large, but enough to tell what pays there.
 var (
-	usualWork = work{20e3, 30e6}
-	largeWork = work{30e6, 300e6}
+	usualWork = work{20e3, 60e6}
+	largeWork = work{60e6, 600e6}
 )
 
 const (
-	largeOneIn = 8        // products and convolutions
-	maxBytes   = 16 << 20 // of all tensors together
+	largeOneIn = 4        // products, convolutions and residual blocks
+	maxBytes   = 24 << 20 // of all tensors together
 	// maxDraws without a new program tell that a family has no more of them.
 	maxDraws = 10000
 )
