@@ -26,10 +26,13 @@ func (e *Episode) Follow(want schedule.Schedule) ([]Step, error) {
 // Toward takes the one action that comes next on the way to a schedule, as Follow does, and
 // returns it with what was seen. An action that is not offered here is an error, and then
 // nothing is done. The episode must not be over.
-func (e *Episode) Toward(want schedule.Schedule) (Step, error) {
+func (e *Episode) Toward(want schedule.Schedule) (Step, error) { return e.take(e.wanted(want)) }
+
+// take takes one action as it would be chosen, and returns it with what was seen. An
+// action that is not offered is an error, and then nothing is done.
+func (e *Episode) take(a schedule.Action) (Step, error) {
 	s, next := Step{Observation: e.Observe()}, e.Clone()
 	for acted := false; !acted; {
-		a := next.wanted(want)
 		i := slices.IndexFunc(next.open.options, func(o option) bool { return next.leadsTo(o, a) })
 		if i < 0 {
 			return s, fmt.Errorf("%s: %s cannot be reached; offered are %v", next.Asked(), a, next.Labels())

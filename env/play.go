@@ -3,6 +3,8 @@ package env
 import (
 	"fmt"
 	"math/rand/v2"
+
+	"nestling/schedule"
 )
 
 // Draw plays an episode to its end, each answer uniform over what is legal: the random
@@ -88,6 +90,28 @@ func (e *Episode) Vary(answers []int, rng *rand.Rand) Step {
 			panic("env: a legal answer is refused: " + err.Error())
 		}
 		s.Answers = append(s.Answers, answer)
+	}
+	return s
+}
+
+// DrawRewrite makes a rewrite of the current operation, each that is offered as likely as
+// any other whatever its kind, and returns it with what was seen. Operations must still
+// be being rewritten.
+func (e *Episode) DrawRewrite(rng *rand.Rand) Step {
+	offers := e.space.rewrites(e.stage, e.current, e.made)
+	s, err := e.take(offers[rng.IntN(len(offers))].action)
+	if err != nil {
+		panic("env: what is offered cannot be taken: " + err.Error())
+	}
+	return s
+}
+
+// GoOn leaves the current operation as its rewrites so far have made it, and returns that
+// with what was seen. Operations must still be being rewritten.
+func (e *Episode) GoOn() Step {
+	s, err := e.take(schedule.Action{Kind: goOn})
+	if err != nil {
+		panic("env: going on is always possible: " + err.Error())
 	}
 	return s
 }

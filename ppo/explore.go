@@ -11,9 +11,9 @@ func (t *trainer) explore(e *episode, turn int) {
 	best := t.remembered[e.task.Program.Hash]
 	switch {
 	case len(best.steps) == 0:
-	case turn%3 == 1 && best.rewrites() > 0:
+	case turn%2 == 1 && best.rewrites() > 0:
 		t.rewrite(e, best)
-	case turn%3 == 2:
+	case turn%4 == 2:
 		t.goBack(e, best)
 	default:
 		t.vary(e, best)
@@ -39,18 +39,22 @@ func (t *trainer) vary(e *episode, best remembered) {
 	e.toward(best.schedule)
 }
 
-// rewrite draws a rewrite where the best episode has one, or had none to make, and either
-// draws all others too or leaves them. Loops are arranged by rule: what a rewrite is worth
-// shows only where the loops that it makes are arranged well, and before the policy has
-// met them it cannot do that.
+// rewrite makes a rewrite, each that is offered as likely as any other, where the best
+// episode decides on one, and either leaves all others or draws more. Loops are arranged
+// by rule: what a rewrite is worth shows only where the loops that it makes are arranged
+// well, and before the policy has met them it cannot do that.
 func (t *trainer) rewrite(e *episode, best remembered) {
 	e.again(best.steps[:t.rng.IntN(best.rewrites())])
+	e.prefix = append(e.prefix, step{Step: e.playing.DrawRewrite(t.rng)})
 	alone := t.rng.IntN(2) == 0
-	for first := true; e.playing.Rewriting(); first = false {
-		if !first && alone && e.nextToward(best.schedule) {
-			continue
+	for e.playing.Rewriting() {
+		switch {
+		case alone && e.nextToward(best.schedule):
+		case t.rng.IntN(2) == 0:
+			e.prefix = append(e.prefix, step{Step: e.playing.GoOn()})
+		default:
+			e.prefix = append(e.prefix, step{Step: e.playing.DrawRewrite(t.rng)})
 		}
-		e.prefix = append(e.prefix, step{Step: e.playing.DrawAction(t.rng)})
 	}
 	if !e.playing.Done() {
 		e.toward(e.playing.DefaultLoops())
