@@ -53,7 +53,7 @@ bench: build ## measure schedules beside PyTorch, and Nestling itself; write doc
 MINUTES ?= 20
 agents: build ## train and evaluate an agent of each model from nothing; write docs/agents.md
 	@for model in lstm distilbert gpt-2 convnext; do \
-	  run=$$(mktemp) && bin/nestling train --model $$model --time $(MINUTES)m --programs 256 --run-file $$run && \
+	  run=$$(mktemp) && bin/nestling train --model $$model --time $(MINUTES)m --run-file $$run && \
 	  bin/nestling eval --run $$(cat $$run) --set nine --trials 64 && \
 	  bin/nestling eval --run $$(cat $$run) --set test --trials 50 || exit 1; \
 	done

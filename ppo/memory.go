@@ -97,19 +97,31 @@ func (t *trainer) replay() error {
 	return nil
 }
 
-// recall draws n remembered steps, fewer where there are not so many.
+// plainShare is what a step of an episode that is as fast as the default schedule weighs
+// beside the reward of others.
+const plainShare = 0.1
+
+// recall draws n remembered steps, those more often whose episodes earned more: what is
+// worth most is to be learned first, and what the rule does anyway is soon known. There
+// are none before the first episode.
 func (t *trainer) recall(n int) []*step {
-	var all []*step
-	for _, p := range t.Programs { // in a fixed order: the same seed, the same draw
-		steps := t.remembered[p.Hash].steps
-		for i := range steps {
-			all = append(all, &steps[i])
+	var weights []float64 // summed up, in a fixed order: the same seed, the same draw
+	var episodes []remembered
+	sum := 0.0
+	for _, p := range t.Programs {
+		if r := t.remembered[p.Hash]; len(r.steps) > 0 {
+			sum += float64(len(r.steps)) * (plainShare + max(0, t.state.Memories[p.Hash].Reward))
+			weights, episodes = append(weights, sum), append(episodes, r)
 		}
 	}
-	n = min(n, len(all))
+	if len(episodes) == 0 {
+		return nil
+	}
 	out := make([]*step, n)
-	for i, j := range t.rng.Perm(len(all))[:n] {
-		out[i] = all[j]
+	for i := range out {
+		at, _ := slices.BinarySearch(weights, t.rng.Float64()*sum)
+		steps := episodes[min(at, len(episodes)-1)].steps
+		out[i] = &steps[t.rng.IntN(len(steps))]
 	}
 	return out
 }

@@ -74,7 +74,7 @@ const defaultModel = "lstm"
 
 // defaultPrograms is how many programs a training generates: enough variety to
 // generalise, few enough that the default schedules are soon measured.
-const defaultPrograms = 256
+const defaultPrograms = 384
 
 // readSetup takes the settings of the flags, or those that the run to resume was
 // started with.
