@@ -12,6 +12,7 @@ import (
 // and 0.999, ε 1e-8.
 type Adam struct {
 	Rate       float64 // learning rate, may change between steps
+	Decay      float64 // of matrices in a step, as a share of the rate (Loshchilov and Hutter 2019, arXiv:1711.05101)
 	parameters []*Parameter
 	mean       [][]float32 // first moments, per parameter
 	square     [][]float32 // second moments
@@ -58,9 +59,18 @@ func (a *Adam) Step() {
 		InverseUnbias2: float32(1 / math.Sqrt(1-math.Pow(beta2, float64(a.steps)))),
 	}
 	for i, p := range a.parameters {
+		if a.Decay > 0 && isMatrix(p) {
+			keep := float32(1 - a.Rate*a.Decay)
+			for j := range p.Data {
+				p.Data[j] *= keep
+			}
+		}
 		vector.Adam(p.Data, p.Grad, a.mean[i], a.square[i], s)
 	}
 }
+
+// isMatrix tells weights from biases, scales and the like, which are rows.
+func isMatrix(p *Parameter) bool { return len(p.Shape) > 1 && p.Shape[0] > 1 }
 
 // Save writes the moments and the number of steps as a safetensors file.
 func (a *Adam) Save(path string) error {

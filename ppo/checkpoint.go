@@ -36,6 +36,7 @@ type State struct {
 	Recent             []float64               `json:"recent_rewards"`
 	Best               float64                 `json:"best"` // largest reward on validation programs or else mean of recent ones
 	BestIteration      int                     `json:"best_iteration"`
+	Validation         int                     `json:"validation_programs"` // how many judged the best
 	Baselines          map[string]env.Baseline `json:"baselines,omitempty"`
 	Memories           map[string]Memory       `json:"memories,omitempty"` // by program hash
 	// Checksums are SHA-256 of the other files, in hexadecimal.
@@ -181,6 +182,7 @@ func (t *trainer) begin() (err error) {
 	}
 	t.adam = nn.NewAdam(t.agent.Parameters(), t.Config.LearningRate)
 	t.state.EntropyCoefficient = t.Config.EntropyCoefficient
+	t.state.Validation = len(t.Validation)
 	if t.Config.Demonstrations {
 		t.demonstrate()
 	}
@@ -217,6 +219,12 @@ func (t *trainer) resume(dir string) error {
 		return fmt.Errorf("checkpoint %s: %w%s", dir, err, offer(dir))
 	}
 	t.Evaluator.Remember(t.state.Baselines)
+	if t.Config.Demonstrations { // of programs that are new
+		t.demonstrate()
+	}
+	if n := len(t.Validation); n != t.state.Validation { // what was best was best on others
+		t.state.Validation, t.state.Best, t.state.BestIteration = n, 0, 0
+	}
 	return nil
 }
 

@@ -47,10 +47,13 @@ func (t *trainer) memorise(hash string, reward float64, r remembered) {
 }
 
 // demonstrate lets the trainer begin with what the default schedule does with each
-// program, as far as that is within what an agent can choose: it is there for nothing, its
+// program that it has not met, as far as that is within what an agent can choose: it is there for nothing, its
 // reward is 0 by definition, and what is better takes its place.
 func (t *trainer) demonstrate() {
 	for _, p := range t.Programs {
+		if _, known := t.state.Memories[p.Hash]; known {
+			continue
+		}
 		playing := t.spaces[p.Hash].NewEpisode()
 		seen, err := playing.Follow(schedule.Default(p, t.Machine))
 		if err != nil {

@@ -36,6 +36,7 @@ type Config struct {
 	RateDecay          int     `json:"rate_decay"`          // iterations after which it is half; 0: it stays
 	Epochs             int     `json:"epochs"`              // passes over the steps of an iteration, at most
 	Minibatch          int     `json:"minibatch"`           // steps of an update
+	WeightDecay        float64 `json:"weight_decay"`        // of matrices in an update, as a share of the rate: weights that nothing needs fade
 	Clip               float64 `json:"clip"`                // change of a probability ratio beyond which nothing is gained
 	ValueCoefficient   float64 `json:"value_coefficient"`   // weight of the value loss
 	Discount           float64 `json:"discount"`            // γ: worth of a reward one step later
@@ -57,7 +58,7 @@ type Config struct {
 // Defaults are the settings that `nestling train` starts from.
 func Defaults() Config {
 	return Config{
-		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 8, Branches: 4, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64,
+		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 8, Branches: 4, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64, WeightDecay: 0.1,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
 		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Rehearsals: 6, Averaging: 0.9,
 		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.15,
@@ -90,6 +91,7 @@ func (c Config) check() error {
 		{"rate_decay", c.RateDecay >= 0, "0 or more"},
 		{"epochs", c.Epochs >= 1, "1 or more"},
 		{"minibatch", c.Minibatch >= 2, "2 or more"},
+		{"weight_decay", c.WeightDecay >= 0 && c.WeightDecay < 1, "0 or more, below 1"},
 		{"clip", c.Clip > 0 && c.Clip < 1, "between 0 and 1"},
 		{"discount", c.Discount > 0 && c.Discount <= 1, "above 0, at most 1"},
 		{"lambda", c.Lambda >= 0 && c.Lambda <= 1, "from 0 to 1"},
@@ -471,7 +473,7 @@ func (t *trainer) learn(episodes []*episode, m *Metrics) error {
 		}
 	}
 	m.ExplainedVariance = explainedVariance(steps)
-	t.adam.Rate = t.rate()
+	t.adam.Rate, t.adam.Decay = t.rate(), t.Config.WeightDecay
 	var total update
 	for range t.Config.Epochs {
 		var epoch update

@@ -83,7 +83,7 @@ func (s Setup) Sources() ([]suite.Program, error) {
 }
 
 // validationPrograms is how many programs choose among a run's checkpoints.
-const validationPrograms = 24
+const validationPrograms = 48
 
 // Validation are modules that choose among checkpoints; there are none for a user's own
 // programs.

@@ -97,6 +97,9 @@ func (s *settings) readSetup(c *cobra.Command, f *trainFlags) error {
 	if c.Flags().Changed("data") {
 		f.setup.Data = given.Data
 	}
+	if c.Flags().Changed("programs") { // more of the same seed begin with those there were
+		f.setup.Programs = given.Programs
+	}
 	s.threads = f.setup.Threads
 	return nil
 }
