@@ -183,6 +183,7 @@ func (t *trainer) begin() (err error) {
 	t.adam = nn.NewAdam(t.agent.Parameters(), t.Config.LearningRate)
 	t.state.EntropyCoefficient = t.Config.EntropyCoefficient
 	t.state.Validation = len(t.Validation)
+	t.studyTeacher()
 	if t.Config.Demonstrations {
 		t.demonstrate()
 	}

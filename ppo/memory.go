@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"nestling/program"
 	"nestling/schedule"
 )
 
@@ -67,6 +68,20 @@ func (t *trainer) demonstrate() {
 	}
 }
 
+// studyTeacher takes the best episodes of another training for the first ones, as far as
+// they are on programs of this one and can be done again here.
+func (t *trainer) studyTeacher() {
+	for _, p := range t.Programs {
+		m, known := t.Teacher[p.Hash]
+		if !known {
+			continue
+		}
+		if r, err := t.again(p, m); err == nil {
+			t.memorise(p.Hash, m.Reward, r)
+		}
+	}
+}
+
 // known is the mean of the best rewards, in a fixed order for the last bit's sake.
 func (t *trainer) known() float64 {
 	sum, n := 0.0, 0
@@ -86,18 +101,27 @@ func (t *trainer) replay() error {
 		if !known {
 			continue
 		}
-		e := t.spaces[p.Hash].NewEpisode()
-		var steps []step
-		for _, answers := range m.Answers {
-			again, err := e.Replay(answers)
-			if err != nil {
-				return fmt.Errorf("what is remembered of program %s: %w", p.Name, err)
-			}
-			steps = append(steps, step{Step: again})
+		r, err := t.again(p, m)
+		if err != nil {
+			return fmt.Errorf("what is remembered of program %s: %w", p.Name, err)
 		}
-		t.remembered[p.Hash] = remembered{steps, e.Schedule()}
+		t.remembered[p.Hash] = r
 	}
 	return nil
+}
+
+// again plays a remembered episode again.
+func (t *trainer) again(p *program.Program, m Memory) (remembered, error) {
+	e := t.spaces[p.Hash].NewEpisode()
+	var steps []step
+	for _, answers := range m.Answers {
+		s, err := e.Replay(answers)
+		if err != nil {
+			return remembered{}, err
+		}
+		steps = append(steps, step{Step: s})
+	}
+	return remembered{steps, e.Schedule()}, nil
 }
 
 // plainShare is what a step of an episode that is as fast as the default schedule weighs

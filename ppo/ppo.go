@@ -119,6 +119,9 @@ type TrainOptions struct {
 	// Pretrained is a safetensors file of the model's namesake to start from, "" for none.
 	Pretrained string
 	Programs   []*program.Program
+	// Teacher are the best episodes that another training met, by program hash: the first
+	// to imitate. nil for none.
+	Teacher map[string]Memory
 	// Validation are programs that are never learned from: the checkpoint whose first
 	// choices do best on them is the run's best. Without any it is the one of the largest
 	// mean reward.

@@ -587,3 +587,32 @@ func TestWeightsAreAveraged(t *testing.T) {
 		}
 	}
 }
+
+// What another training has found is known from the first iteration on, on programs of both.
+func TestATeacherIsImitated(t *testing.T) {
+	var taught, untaught []Metrics
+	teacher := training(t, t.TempDir(), 40, &untaught)
+	train(t, teacher)
+	dir, err := teacher.Run.LatestCheckpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := training(t, t.TempDir(), 1, &taught)
+	o.Programs = append(programs()[:3:3], envtest.Add(3, 5))
+	o.Teacher = c.State.Memories
+	train(t, o)
+	known := 0.0
+	for _, p := range o.Programs[:3] {
+		known += c.State.Memories[p.Hash].Reward
+	}
+	if least := known/4 + worstReward/4; taught[0].Known < least || untaught[0].Known >= taught[0].Known {
+		t.Errorf("%.2f is known after the first iteration with a teacher, want at least %.2f; %.2f without", taught[0].Known, least, untaught[0].Known)
+	}
+}
+
+// worstReward is what a failure earns.
+const worstReward = -2

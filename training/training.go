@@ -32,6 +32,7 @@ type Setup struct {
 	Preset   string     `json:"preset,omitempty"`  // "" is ours; see Presets
 	Size     string     `json:"size,omitempty"`    // "full": the namesake's, "": one that trains well on a processor
 	Weights  string     `json:"weights,omitempty"` // safetensors of the namesake to start from
+	Teacher  string     `json:"teacher,omitempty"` // run whose best schedules are the first to imitate
 	Exact    bool       `json:"exact,omitempty"`   // without Winograd's algorithm
 	Config   ppo.Config `json:"config"`
 }
@@ -113,6 +114,29 @@ func Analyse(ctx context.Context, lab *measure.Lab, sources []suite.Program, pro
 var plan = measure.Plan{
 	Warmup: 1, Samples: 5, MinBlock: 500 * time.Microsecond, Budget: 300 * time.Millisecond,
 	Limit: time.Second, SlowerThan: 3,
+}
+
+// Taught are the best schedules of the teacher's run; none without a teacher.
+func (s Setup) Taught() (map[string]ppo.Memory, error) {
+	if s.Teacher == "" {
+		return nil, nil
+	}
+	run, err := results.OpenRun(s.Teacher)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := run.LatestCheckpoint()
+	if err != nil {
+		return nil, err
+	}
+	c, err := ppo.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.State.Memories) == 0 {
+		return nil, fmt.Errorf("%s remembers no schedules to learn from: what ships with Nestling has none", s.Teacher)
+	}
+	return c.State.Memories, nil
 }
 
 // Options puts a training together for ppo.Random, or ppo.Train once it has a run.

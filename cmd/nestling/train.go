@@ -57,6 +57,7 @@ folder of yours. Every iteration ends with a checkpoint; Ctrl-C stops cleanly, a
 	flags.StringVar(&f.setup.Model, "model", f.setup.Model, "encoder: lstm, distilbert, gpt-2 or convnext")
 	flags.StringVar(&f.setup.Size, "size", "", "full for the sizes of the model's namesake (default: one that trains well on a processor)")
 	flags.StringVar(&f.setup.Weights, "weights", "", "safetensors of the model's namesake to start from, with --size full")
+	flags.StringVar(&f.setup.Teacher, "teacher", "", "run whose best schedules are the first to imitate; of the same seed, for its programs to be the same")
 	flags.StringVar(&f.setup.Preset, "preset", "", "settings to start from: paper for those of MLIR RL, its six actions and its reward (default: ours)")
 	flags.IntVar(&f.setup.Programs, "programs", f.setup.Programs, "how many programs to generate")
 	flags.StringVar(&f.setup.Data, "data", "", "folder of .mlir files to train on instead")
@@ -240,6 +241,11 @@ func (s *settings) trainOptions(ctx context.Context, lab *measure.Lab, f trainFl
 	options := f.setup.Options(lab, programs)
 	if options.Validation, err = training.Analyse(ctx, lab, f.setup.Validation(), func(int, int) {}); err != nil {
 		return options, err
+	}
+	if f.resume == "" { // later on the run remembers by itself
+		if options.Teacher, err = f.setup.Taught(); err != nil {
+			return options, err
+		}
 	}
 	options.Budget = f.budget
 	return options, nil
