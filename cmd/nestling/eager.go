@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"nestling/baseline"
@@ -27,11 +28,10 @@ func (s *settings) eager(ctx context.Context, lab *measure.Lab) (*eager, error) 
 	if err != nil {
 		return nil, err
 	}
-	e := &eager{bench.NewPyTorch(baseline.Options{Python: python, Method: baseline.Eager, Threads: lab.Options().Threads}), lab}
-	return e, e.Open(ctx)
+	return &eager{bench.NewPyTorch(baseline.Options{Python: python, Method: baseline.Eager, Threads: lab.Options().Threads}), lab}, nil
 }
 
-// time is the median time of a run of a benchmark, in nanoseconds.
+// time is the median time of a run of a benchmark in a fresh process, in nanoseconds.
 func (e *eager) time(ctx context.Context, c eval.Case) (float64, error) {
 	for _, b := range suite.Nine() {
 		if b.Name != c.Name {
@@ -42,7 +42,7 @@ func (e *eager) time(ctx context.Context, c eval.Case) (float64, error) {
 			return 0, err
 		}
 		turn, err := e.Turn(ctx, &bench.Case{Benchmark: b, Program: c.Program, Inputs: inputs}, eagerRuns)
-		if err != nil {
+		if err := errors.Join(err, e.Close()); err != nil {
 			return 0, err
 		}
 		return stats.Median(turn.Nanoseconds), nil
