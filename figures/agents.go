@@ -78,8 +78,12 @@ func writeAgentTraining(w io.Writer, run *results.Run) (report.AgentCurve, error
 			recent += m.Reward / float64(n)
 		}
 	}
-	fmt.Fprintf(w, "| %s | `nestling train --model %s --programs %d --seed %d --threads %d` | %.0f s | %d | %d | %.1f new | %d | %.0f %% | %.2f | %.2f, at first %.2f |\n",
-		run.Model, run.Model, setup.Programs, setup.Config.Seed, setup.Threads, last.Elapsed, last.Iteration, sum.all,
+	teacher := ""
+	if setup.Teacher != "" {
+		teacher = " --teacher RUN"
+	}
+	fmt.Fprintf(w, "| %s | `nestling train --model %s --programs %d --seed %d --threads %d%s` | %.0f s | %d | %d | %.1f new | %d | %.0f %% | %.2f | %.2f, at first %.2f |\n",
+		run.Model, run.Model, setup.Programs, setup.Config.Seed, setup.Threads, teacher, last.Elapsed, last.Iteration, sum.all,
 		float64(sum.fresh)/last.Elapsed, sum.failed, 100*sum.network/last.Elapsed, recent, last.Entropy, log[0].Entropy)
 	return c, nil
 }
