@@ -33,6 +33,14 @@ func anyProgram(t *rapid.T) *program.Program {
 	return b.Program("random", value)
 }
 
+// A program that is too large for any memory is seen all the same.
+func TestFeaturesOfHugeProgramsAreFinite(t *testing.T) {
+	p := envtest.Add(97, 32, 64, 120, 7, 28, 12, 720, 720, 97) // 1.1e19 bytes: more than an int holds
+	e := env.NewSpace(p, machine, env.Rules{}).NewEpisode()
+	checkObservation(t, e.Observe())
+	checkQuestion(t, e.Question())
+}
+
 func TestEveryAnswerLeadsToALegalSchedule(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := anyProgram(t)
@@ -58,7 +66,7 @@ func TestEveryAnswerLeadsToALegalSchedule(t *testing.T) {
 	})
 }
 
-func checkObservation(t *rapid.T, o *env.Observation) {
+func checkObservation(t rapid.TB, o *env.Observation) {
 	if len(o.Ops) == 0 || len(o.Ops) > env.MaxOps || len(o.Past) > env.MaxPast {
 		t.Fatalf("%d operations, %d past actions", len(o.Ops), len(o.Past))
 	}
@@ -82,7 +90,7 @@ func checkObservation(t *rapid.T, o *env.Observation) {
 	}
 }
 
-func checkQuestion(t *rapid.T, q env.Question) {
+func checkQuestion(t rapid.TB, q env.Question) {
 	if len(q.Options) < 2 {
 		t.Fatalf("a question with %d options", len(q.Options))
 	}
@@ -105,7 +113,7 @@ func equal(a, b []float32) bool {
 	return true
 }
 
-func checkVector(t *rapid.T, v []float32, size int) {
+func checkVector(t rapid.TB, v []float32, size int) {
 	if len(v) != size {
 		t.Fatalf("%d features, want %d", len(v), size)
 	}

@@ -163,11 +163,11 @@ func (e *Episode) operandFeatures(op int, operand program.Operand) []float32 {
 	p := e.stage.program
 	value := &p.Values[operand.Value]
 	w, out := newWriter(OperandSize)
-	bytes := 4.0 // in floating point: programs that could never run must not overflow
+	bytes := 4.0 // in floating point, as footprint
 	for _, n := range value.Shape {
 		bytes *= float64(n)
 	}
-	tile := float64(e.footprint(operand, e.tile(op)))
+	tile := e.footprint(operand, e.tile(op))
 	o := &p.Ops[op]
 	lanes, contiguous := lanesOf(o), lastLoop(operand.Map)
 	reuse := 1.0
@@ -231,9 +231,10 @@ func (e *Episode) tile(op int) []int {
 	return tile
 }
 
-// footprint is how many bytes of an operand a tile touches.
-func (e *Episode) footprint(operand program.Operand, tile []int) int {
-	elements := 1
+// footprint is how many bytes of an operand a tile touches, in floating point: programs
+// that could never run must not overflow.
+func (e *Episode) footprint(operand program.Operand, tile []int) float64 {
+	elements := 1.0
 	for d, row := range operand.Map.Coefficients {
 		extent := 1
 		for l, c := range row {
@@ -242,7 +243,7 @@ func (e *Episode) footprint(operand program.Operand, tile []int) int {
 			}
 			extent += c * (tile[l] - 1)
 		}
-		elements *= min(extent, max(1, e.stage.program.Values[operand.Value].Shape[d]))
+		elements *= float64(min(extent, max(1, e.stage.program.Values[operand.Value].Shape[d])))
 	}
 	return 4 * elements
 }

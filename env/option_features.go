@@ -119,7 +119,7 @@ func (w *writer) size(e *Episode, o option, asked, loop int) {
 	registers := e.registers(op, known)
 	bytes := 0.0
 	for _, operand := range e.self().Operands {
-		bytes += float64(e.footprint(operand, known))
+		bytes += e.footprint(operand, known)
 	}
 	trips := e.trips(o)
 	w.put(
