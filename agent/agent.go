@@ -33,22 +33,18 @@ type Agent struct {
 // Load reads the best checkpoint of a run, as far as its newest one knows. The agent keeps
 // to the rules that it was trained under, and to exact arithmetic where that is asked for.
 func Load(run *results.Run, m schedule.Machine, exact bool) (*Agent, error) {
-	checkpoint, err := run.LatestCheckpoint()
+	c, err := ppo.LoadLatest(run)
 	if err != nil {
 		return nil, err
 	}
-	c, err := ppo.Load(checkpoint)
-	if err != nil {
-		return nil, err
-	}
-	if best := results.CheckpointName(c.State.BestIteration); best != filepath.Base(checkpoint) {
-		if b, err := ppo.Load(filepath.Join(filepath.Dir(checkpoint), best)); err == nil {
-			c, checkpoint = b, b.Dir
+	if best := results.CheckpointName(c.State.BestIteration); best != filepath.Base(c.Dir) {
+		if b, err := ppo.Load(filepath.Join(run.Models(), best)); err == nil {
+			c = b
 		}
 	}
 	rules := c.State.Rules
 	rules.Exact = rules.Exact || exact
-	return &Agent{Run: run, Checkpoint: checkpoint, policy: c.Policy, machine: m, rules: rules}, nil
+	return &Agent{Run: run, Checkpoint: c.Dir, policy: c.Policy, machine: m, rules: rules}, nil
 }
 
 // String names the agent for messages: "lstm, results/lstm/run_0, checkpoint_000120".

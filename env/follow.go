@@ -31,20 +31,18 @@ func (e *Episode) Toward(want schedule.Schedule) (Step, error) { return e.take(e
 // take takes one action as it would be chosen, and returns it with what was seen. An
 // action that is not offered is an error, and then nothing is done.
 func (e *Episode) take(a schedule.Action) (Step, error) {
-	s, next := Step{Observation: e.Observe()}, e.Clone()
-	for acted := false; !acted; {
+	next := e.Clone()
+	s, err := next.decide(func(int) (int, error) {
 		i := slices.IndexFunc(next.open.options, func(o option) bool { return next.leadsTo(o, a) })
 		if i < 0 {
-			return s, fmt.Errorf("%s: %s cannot be reached; offered are %v", next.Asked(), a, next.Labels())
+			return 0, fmt.Errorf("%s: %s cannot be reached; offered are %v", next.Asked(), a, next.Labels())
 		}
-		s.Questions, s.Answers = append(s.Questions, next.Question()), append(s.Answers, i)
-		var err error
-		if acted, err = next.Answer(i); err != nil {
-			return s, err
-		}
+		return i, nil
+	})
+	if err == nil {
+		*e = *next
 	}
-	*e = *next
-	return s, nil
+	return s, err
 }
 
 // DefaultLoops is the schedule with the default loop actions for the program as rewrites

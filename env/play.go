@@ -11,18 +11,10 @@ import (
 // policy that a trained one is compared with.
 func (e *Episode) Draw(rng *rand.Rand) {
 	for !e.Done() {
-		e.drawAnswer(rng)
+		if _, err := e.Answer(e.drawn(rng)); err != nil {
+			panic("env: a legal answer is refused: " + err.Error())
+		}
 	}
-}
-
-// drawAnswer answers the open question, uniformly.
-func (e *Episode) drawAnswer(rng *rand.Rand) (answer int, acted bool) {
-	answer = rng.IntN(len(e.open.options))
-	acted, err := e.Answer(answer)
-	if err != nil {
-		panic("env: a legal answer is refused: " + err.Error())
-	}
-	return answer, acted
 }
 
 // Repeat gives answers that were given before, in this place, to the same program. Any
@@ -36,62 +28,76 @@ func (e *Episode) Repeat(answers []int) error {
 	return nil
 }
 
+// decide takes one action, each answer as choose gives it after so many answers, and
+// returns it with what was seen. It ends at an error of choose, or of an answer that is not
+// possible.
+func (e *Episode) decide(choose func(answered int) (int, error)) (Step, error) {
+	s := Step{Observation: e.Observe()}
+	for acted := false; !acted; {
+		answer, err := choose(len(s.Answers))
+		if err != nil {
+			return s, err
+		}
+		s.Questions, s.Answers = append(s.Questions, e.Question()), append(s.Answers, answer)
+		if acted, err = e.Answer(answer); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
 // Replay takes one action by the answers that were given before, and returns it with what
 // was seen. Answers that are not possible here are an error.
 func (e *Episode) Replay(answers []int) (Step, error) {
 	if e.Done() {
 		return Step{}, fmt.Errorf("there is more to replay than there was to decide")
 	}
-	s := Step{Observation: e.Observe(), Answers: answers}
-	for i, answer := range answers {
-		s.Questions = append(s.Questions, e.Question())
-		acted, err := e.Answer(answer)
-		if err != nil {
-			return s, err
+	partial := fmt.Errorf("%d answers do not make one action", len(answers))
+	s, err := e.decide(func(n int) (int, error) {
+		if n == len(answers) {
+			return 0, partial
 		}
-		if acted != (i == len(answers)-1) {
-			return s, fmt.Errorf("%d answers do not make one action", len(answers))
-		}
+		return answers[n], nil
+	})
+	if err == nil && len(s.Answers) < len(answers) {
+		err = partial
 	}
-	return s, nil
+	return s, err
 }
 
 // DrawAction takes one action, each answer uniform over what is legal, and returns it with
 // what was seen. The episode must not be over.
 func (e *Episode) DrawAction(rng *rand.Rand) Step {
-	s := Step{Observation: e.Observe()}
-	for acted := false; !acted; {
-		s.Questions = append(s.Questions, e.Question())
-		var answer int
-		answer, acted = e.drawAnswer(rng)
-		s.Answers = append(s.Answers, answer)
+	return e.draw(func(int) int { return e.drawn(rng) })
+}
+
+// draw takes one action whose answers are all possible.
+func (e *Episode) draw(choose func(answered int) int) Step {
+	s, err := e.decide(func(n int) (int, error) { return choose(n), nil })
+	if err != nil {
+		panic("env: a legal answer is refused: " + err.Error())
 	}
 	return s
 }
+
+// drawn is an answer to the open question, uniform over what is legal.
+func (e *Episode) drawn(rng *rand.Rand) int { return rng.IntN(len(e.open.options)) }
 
 // Vary takes an action that differs from a known one in one answer, which is drawn
 // uniformly, and returns it with what was seen. The answers after that one stay as they
 // were as far as they are possible. The episode must not be over.
 func (e *Episode) Vary(answers []int, rng *rand.Rand) Step {
-	s := Step{Observation: e.Observe()}
 	changed := rng.IntN(len(answers))
-	for acted := false; !acted; {
-		s.Questions = append(s.Questions, e.Question())
-		n, options := len(s.Answers), len(e.open.options)
-		answer := rng.IntN(options)
+	return e.draw(func(n int) int {
+		options, answer := len(e.open.options), e.drawn(rng)
 		switch {
-		case n == changed && n < len(answers):
-			answer = (answers[n] + 1 + rng.IntN(options-1)) % options
+		case n == changed:
+			return (answers[n] + 1 + rng.IntN(options-1)) % options
 		case n < len(answers) && answers[n] < options:
-			answer = answers[n]
+			return answers[n]
 		}
-		var err error
-		if acted, err = e.Answer(answer); err != nil {
-			panic("env: a legal answer is refused: " + err.Error())
-		}
-		s.Answers = append(s.Answers, answer)
-	}
-	return s
+		return answer
+	})
 }
 
 // DrawRewrite makes a rewrite of the current operation, each that is offered as likely as

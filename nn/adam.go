@@ -60,10 +60,7 @@ func (a *Adam) Step() {
 	}
 	for i, p := range a.parameters {
 		if a.Decay > 0 && isMatrix(p) {
-			keep := float32(1 - a.Rate*a.Decay)
-			for j := range p.Data {
-				p.Data[j] *= keep
-			}
+			vector.Scale(float32(1-a.Rate*a.Decay), p.Data)
 		}
 		vector.Adam(p.Data, p.Grad, a.mean[i], a.square[i], s)
 	}

@@ -60,6 +60,15 @@ func Load(dir string) (*Checkpoint, error) {
 	return c, nil
 }
 
+// LoadLatest reads the newest checkpoint of a run.
+func LoadLatest(run *results.Run) (*Checkpoint, error) {
+	dir, err := run.LatestCheckpoint()
+	if err != nil {
+		return nil, err
+	}
+	return Load(dir)
+}
+
 func load(dir string) (*Checkpoint, error) {
 	c := &Checkpoint{Dir: dir}
 	content, err := os.ReadFile(filepath.Join(dir, results.StateFile))

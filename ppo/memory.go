@@ -47,9 +47,9 @@ func (t *trainer) memorise(hash string, reward float64, r remembered) {
 	t.state.Memories[hash], t.remembered[hash] = m, r
 }
 
-// demonstrate lets the trainer begin with what the default schedule does with each
-// program that it has not met, as far as that is within what an agent can choose: it is there for nothing, its
-// reward is 0 by definition, and what is better takes its place.
+// demonstrate lets the trainer begin with what the default schedule does with each program
+// that nothing is remembered of, as far as that is within what an agent can choose: it is
+// there for nothing, its reward is 0 by definition, and what is better takes its place.
 func (t *trainer) demonstrate() {
 	for _, p := range t.Programs {
 		if _, known := t.state.Memories[p.Hash]; known {

@@ -321,11 +321,7 @@ func TestValidationChoosesTheBestCheckpoint(t *testing.T) {
 			best, at = *m.Validation, m.Iteration
 		}
 	}
-	dir, err := o.Run.LatestCheckpoint()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := Load(dir)
+	c, err := LoadLatest(o.Run)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -593,11 +589,7 @@ func TestATeacherIsImitated(t *testing.T) {
 	var taught, untaught []Metrics
 	teacher := training(t, t.TempDir(), 40, &untaught)
 	train(t, teacher)
-	dir, err := teacher.Run.LatestCheckpoint()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := Load(dir)
+	c, err := LoadLatest(teacher.Run)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,11 +125,7 @@ func (s Setup) Taught() (map[string]ppo.Memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := run.LatestCheckpoint()
-	if err != nil {
-		return nil, err
-	}
-	c, err := ppo.Load(dir)
+	c, err := ppo.LoadLatest(run)
 	if err != nil {
 		return nil, err
 	}

@@ -96,12 +96,8 @@ func (s *settings) eval(ctx context.Context, f evalFlags) (err error) {
 		}
 	}
 	if f.set == "nine" {
-		eager, err := s.eager(ctx, lab)
-		if err != nil {
+		if f.Eager, err = s.eager(ctx, lab); err != nil {
 			fmt.Fprintln(os.Stderr, "without PyTorch:", err)
-		} else {
-			defer func() { _ = eager.Close() }()
-			f.Eager = eager.time
 		}
 	}
 	var rows []*eval.Row

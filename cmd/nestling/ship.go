@@ -31,11 +31,7 @@ its settings and its log, below DIR (agent/shipped in Nestling's source).`,
 }
 
 func ship(run *results.Run, dir string) error {
-	newest, err := run.LatestCheckpoint()
-	if err != nil {
-		return err
-	}
-	c, err := ppo.Load(newest)
+	c, err := ppo.LoadLatest(run)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ const (
 	// What a thread needs for itself goes to its stack if it is small.
 	deallocPipeline = "builtin.module(func.func(promote-buffers-to-stack{max-alloc-size-in-bytes=%d}),buffer-deallocation-pipeline)"
 
-	lowerVectors   = "func.func(lower-vector-multi-reduction),canonicalize,cse,convert-vector-to-scf{full-unroll=1}"
+	lowerVectors   = "func.func(lower-vector-multi-reduction),canonicalize,cse,convert-vector-to-scf{full-unroll=1},"
 	lowerOpenMP    = "convert-scf-to-openmp,canonicalize,cse,"
 	lowerToLLVM    = "expand-strided-metadata,lower-affine,convert-scf-to-cf,canonicalize,cse,convert-vector-to-llvm{reassociate-fp-reductions=1},convert-math-to-llvm,convert-math-to-libm,finalize-memref-to-llvm,convert-ub-to-llvm,convert-arith-to-llvm,convert-index-to-llvm,convert-cf-to-llvm,convert-func-to-llvm{use-bare-ptr-memref-call-conv=1},"
 	lowerOpenMPEnd = "convert-openmp-to-llvm,"
@@ -175,15 +175,12 @@ func (j *job) lower() error {
 	if err := j.setArgumentAttributes("llvm.noalias, llvm.align = 64 : i64"); err != nil {
 		return err
 	}
-	if err := j.module.Run("builtin.module(" + lowerVectors + ")"); err != nil {
-		return err
-	}
 	if err := j.storePastCaches(); err != nil {
 		return err
 	}
-	pipeline := lowerToLLVM + lowerEnd
+	pipeline := lowerVectors + lowerToLLVM + lowerEnd
 	if j.request.Threads > 1 {
-		pipeline = lowerOpenMP + lowerToLLVM + lowerOpenMPEnd + lowerEnd
+		pipeline = lowerVectors + lowerOpenMP + lowerToLLVM + lowerOpenMPEnd + lowerEnd
 	}
 	if err := j.module.Run("builtin.module(" + pipeline + ")"); err != nil {
 		return err

@@ -64,20 +64,20 @@ func (j *job) fetchNext(loop, read mlir.Operation) error {
 	return nil
 }
 
-// index is what a loop counts, and by how much.
-type index struct{ value, step mlir.Value }
+// index is what a loop counts, from where, and by how much.
+type index struct{ value, lower, step mlir.Value }
 
 // indices are those of a loop, the innermost first; none of what is no loop.
 func indices(loop mlir.Operation) []index {
 	operands := loop.Operands()
 	switch loop.Name() {
 	case "scf.for":
-		return []index{{loop.Body().Arguments()[0], operands[2]}}
+		return []index{{loop.Body().Arguments()[0], operands[0], operands[2]}}
 	case "scf.parallel":
 		var out []index
 		values := loop.Body().Arguments()
 		for i, v := range slices.Backward(values) {
-			out = append(out, index{v, operands[2*len(values)+i]})
+			out = append(out, index{v, operands[i], operands[2*len(values)+i]})
 		}
 		return out
 	}

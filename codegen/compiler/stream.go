@@ -2,6 +2,8 @@ package compiler
 
 import (
 	"fmt"
+	"math"
+	"slices"
 
 	"nestling/mlir"
 )
@@ -51,8 +53,8 @@ func stores(f mlir.Operation, buffer mlir.Value) (writes []mlir.Operation, only 
 				continue
 			}
 			switch {
-			case isView(op):
-			case (op.Name() == "vector.transfer_write" || op.Name() == "vector.store") && i == 1:
+			case isView(op), op.Name() == "vector.transfer_write" && i == 1: // parts of vectors
+			case op.Name() == "vector.store" && i == 1:
 				writes = append(writes, op)
 			default:
 				return nil, false
@@ -73,29 +75,9 @@ func (j *job) storePast(write mlir.Operation) error {
 	if err != nil {
 		return err
 	}
-	if write.Name() == "vector.transfer_write" {
-		return j.storeInPlaceOf(write, how)
-	}
 	for _, a := range how {
 		write.SetAttribute(a.Name, a.Value)
 	}
-	j.streams = true
-	return nil
-}
-
-// storeInPlaceOf replaces a write that is one store by that store.
-func (j *job) storeInPlaceOf(write mlir.Operation, how []mlir.Named) error {
-	bounds, _ := write.Attribute("in_bounds")
-	dimensions, _ := write.Operands()[1].Type().Shape()
-	if bounds.String() != "[true]" || len(write.Operands()) != 2+len(dimensions) {
-		return nil
-	}
-	store, err := j.compiler.context.Create("vector.store", write.Operands(), nil, how, 0)
-	if err != nil {
-		return err
-	}
-	write.Block().InsertBefore(write, store)
-	write.Erase()
 	j.streams = true
 	return nil
 }
@@ -120,34 +102,24 @@ func startsLine(at mlir.Operation, buffer, last mlir.Value) bool {
 	}
 }
 
-// multiples are numbers that indices are known to be multiples of; 0 for the index 0.
+// multiples are numbers with no more factors of two than indices are known to have, which
+// is all that lines ask for; 0 for the index 0. That of a sum is the numbers' bitwise or.
 type multiples map[mlir.Value]int
 
 // loopSteps are those of the loops around an operation.
 func loopSteps(at mlir.Operation) multiples {
 	m := multiples{}
-	var loops []mlir.Operation
+	var around []index
 	for loop := at.Parent(); !loop.IsNull(); loop = loop.Parent() {
-		if len(indices(loop)) > 0 {
-			loops = append(loops, loop)
-		}
+		around = append(around, indices(loop)...)
 	}
-	for i := len(loops) - 1; i >= 0; i-- { // where a loop starts may depend on those around
-		loop := loops[i]
-		values := loop.Body().Arguments()
-		counted := indices(loop)
-		for _, index := range counted {
-			for n, v := range values[:len(counted)] {
-				if v == index.value {
-					m[v] = gcd(m.of(loop.Operands()[n]), m.of(index.step))
-				}
-			}
-		}
+	for _, i := range slices.Backward(around) { // where a loop starts may depend on those around
+		m[i.value] = m.of(i.lower) | m.of(i.step)
 	}
 	return m
 }
 
-// of is a number that a value is a multiple of, 1 if none is known.
+// of is the number of a value, 1 if nothing is known of it.
 func (m multiples) of(v mlir.Value) int {
 	if known, ok := m[v]; ok {
 		return known
@@ -158,7 +130,7 @@ func (m multiples) of(v mlir.Value) int {
 
 func (m multiples) compute(v mlir.Value) int {
 	if c, known := constantIndex(v); known {
-		return int(max(c, -c))
+		return int(c)
 	}
 	op, _ := v.Defining()
 	if op.IsNull() {
@@ -167,7 +139,7 @@ func (m multiples) compute(v mlir.Value) int {
 	operands := op.Operands()
 	switch op.Name() {
 	case "arith.addi", "arith.subi":
-		return gcd(m.of(operands[0]), m.of(operands[1]))
+		return m.of(operands[0]) | m.of(operands[1])
 	case "arith.muli":
 		return m.of(operands[0]) * m.of(operands[1])
 	case "affine.apply":
@@ -182,9 +154,9 @@ func (m multiples) affine(op mlir.Operation) int {
 	if err != nil {
 		return 1
 	}
-	n := max(linear.Offsets[0], -linear.Offsets[0])
+	n := linear.Offsets[0]
 	for i, c := range linear.Coefficients[0] {
-		n = gcd(n, max(c, -c)*m.of(op.Operands()[i]))
+		n |= c * m.of(op.Operands()[i])
 	}
 	return n
 }
@@ -222,11 +194,4 @@ func (m multiples) ofView(view mlir.Operation) (int, bool) {
 }
 
 // dynamic stands for a number that is an operand, in MLIR's lists.
-const dynamic = -1 << 63
-
-func gcd(a, b int) int {
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return a
-}
+const dynamic = math.MinInt64
