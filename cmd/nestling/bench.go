@@ -19,7 +19,6 @@ import (
 	"nestling/measure"
 	"nestling/progress"
 	"nestling/results"
-	"nestling/search"
 	"nestling/suite"
 )
 
@@ -66,11 +65,6 @@ func atLeastOne(flag string, n int) error {
 		return fmt.Errorf("--%s %d: at least 1 is needed", flag, n)
 	}
 	return nil
-}
-
-// addTrials is for the commands in which the agent takes part.
-func (f *benchFlags) addTrials(c *cobra.Command) {
-	addSearch(c.Flags(), &f.search)
 }
 
 func benchCommand(s *settings) *cobra.Command {
@@ -120,12 +114,12 @@ func benchAgentCommand(s *settings) *cobra.Command {
 		},
 	}
 	f.add(c)
-	f.addTrials(c)
+	addSearch(c.Flags(), &f.search, firstChoice)
 	return c
 }
 
 func benchPyTorchCommand(s *settings, method baseline.Method, name, short string) *cobra.Command {
-	f := benchFlags{search: agent.Search{Budget: search.Budget{Trials: 1}}}
+	f := benchFlags{search: agent.Search{Budget: firstChoice}}
 	c := &cobra.Command{
 		Use: name, Short: short, Args: cobra.NoArgs,
 		Example: "  nestling bench " + name + "\n  nestling bench " + name + " --run results/lstm/run_1",

@@ -85,7 +85,7 @@ func root() *cobra.Command {
 		Long: `Nestling reads a tensor program (MLIR, linalg on tensors), lets a policy trained by
 reinforcement learning choose its schedule, compiles it with MLIR and LLVM, checks
 every result, times it, and sets it beside PyTorch on nine benchmarks.`,
-		Example: `  nestling run                         # everything: train if need be, benchmark, compare
+		Example: `  nestling run                         # everything: benchmark the agent and PyTorch, compare
   nestling train --model lstm          # train an agent
   nestling bench agent                 # the nine benchmarks with the latest agent
   nestling optimize model.mlir         # any program: schedule, object code, report`,
