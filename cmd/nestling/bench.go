@@ -19,6 +19,7 @@ import (
 	"nestling/measure"
 	"nestling/progress"
 	"nestling/results"
+	"nestling/search"
 	"nestling/suite"
 )
 
@@ -114,12 +115,12 @@ func benchAgentCommand(s *settings) *cobra.Command {
 		},
 	}
 	f.add(c)
-	addSearch(c.Flags(), &f.search, firstChoice)
+	addSearch(c.Flags(), &f.search, 1)
 	return c
 }
 
 func benchPyTorchCommand(s *settings, method baseline.Method, name, short string) *cobra.Command {
-	f := benchFlags{search: agent.Search{Budget: firstChoice}}
+	f := benchFlags{search: agent.Search{Budget: search.Budget{Trials: 1}}}
 	c := &cobra.Command{
 		Use: name, Short: short, Args: cobra.NoArgs,
 		Example: "  nestling bench " + name + "\n  nestling bench " + name + " --run results/lstm/run_1",

@@ -62,19 +62,16 @@ script, object file and C header.`,
 	flags := c.Flags()
 	flags.StringVar(&run, "run", "", "run whose agent to use (default: the one trained last)")
 	flags.StringVar(&o.Out, "out", "", "folder for the files (default: optimized/NAME)")
-	addSearch(flags, &o.Search, firstChoice)
+	addSearch(flags, &o.Search, 1)
 	flags.Uint64Var(&o.Seed, "seed", 1, "of the inputs and of the draws")
 	return c
 }
 
-// firstChoice is no search: the agent's greedy schedule as it is.
-var firstChoice = search.Budget{Trials: 1}
-
-// addSearch adds the flags that say how an agent looks for a schedule, and for
-// how long where the user does not say.
-func addSearch(flags *pflag.FlagSet, s *agent.Search, usual search.Budget) {
-	flags.IntVar(&s.Trials, "trials", usual.Trials, "schedules to measure; 1 is the agent's greedy choice alone")
-	flags.DurationVar(&s.Time, "search-time", usual.Time, "end the search of a program after so long (0: no limit)")
+// addSearch adds the flags that say how an agent looks for a schedule: among so
+// many where the user does not say.
+func addSearch(flags *pflag.FlagSet, s *agent.Search, trials int) {
+	flags.IntVar(&s.Trials, "trials", trials, "schedules to measure; 1 is the agent's greedy choice alone")
+	flags.DurationVar(&s.Time, "search-time", 0, "end the search of a program after so long (0: no limit)")
 	flags.StringVar(&s.Method, "search", "", "how to search: sample, refine, beam or tree (default refine)")
 }
 

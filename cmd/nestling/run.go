@@ -13,14 +13,13 @@ import (
 	"nestling/bench"
 	"nestling/ppo"
 	"nestling/results"
-	"nestling/search"
 	"nestling/training"
 )
 
-// shortSearch is what the whole guide spends on a benchmark. An agent's first
+// shortSearch is how many schedules the whole guide tries for a benchmark. An agent's first
 // choices are at their best on machines like the one it was trained on; a few
 // trials, two minutes or so for all nine, make up for another one's caches.
-var shortSearch = search.Budget{Trials: 16, Time: 20 * time.Second}
+const shortSearch = 16
 
 func runCommand(s *settings) *cobra.Command {
 	var f benchFlags
