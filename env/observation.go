@@ -62,7 +62,7 @@ type Question struct {
 // Sizes of the vector of an option.
 const (
 	questions = 6
-	actions   = 17 // schedule.Vocabulary, and to go on to the next operation
+	actions   = 17 // those of schedule.Vocabulary that are offered, and to go on to the next operation
 	sizes     = 20 // what a tile would be
 
 	sizeAt          = questions + actions + 3 + LoopSize
@@ -73,10 +73,14 @@ const (
 )
 
 // kindIndex is the place of an action in one-hot vectors; that of going on is the last.
+// Parts has none: it is for reductions to a single element alone, where the default
+// schedule makes it, and no agent is offered it.
 var kindIndex = func() map[schedule.Kind]int {
 	index := map[schedule.Kind]int{goOn: actions - 1}
-	for i, k := range schedule.Vocabulary {
-		index[k] = i
+	for _, k := range schedule.Vocabulary {
+		if k != schedule.Parts {
+			index[k] = len(index) - 1
+		}
 	}
 	return index
 }()

@@ -107,7 +107,7 @@ func drawRewrite(op *program.Op, rng *rand.Rand) schedule.Action {
 		a.Args = []int{rng.IntN(len(op.Loops) + 1), 1 + rng.IntN(16)}
 	case schedule.Cut:
 		a.Args = drawCut(op, rng)
-	case schedule.Group:
+	case schedule.Group, schedule.Parts:
 		a.Args = []int{rng.IntN(len(op.Loops) + 1)}
 	case schedule.Layout:
 		if len(op.Operands) == 0 { // written out, and reading nothing

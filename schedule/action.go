@@ -51,6 +51,8 @@ const (
 	Cut Kind = "C"
 	// Group runs an operation, and what it needs, one iteration of a loop at a time.
 	Group Kind = "G"
+	// Parts reduces in parts that threads can share, and then combines those.
+	Parts Kind = "R"
 	// FoldNorm moves what scales and shifts a convolution's channels into its
 	// weights and bias.
 	FoldNorm Kind = "FN"
@@ -67,7 +69,7 @@ var Kinds = []Kind{Interchange, Tile, TileParallel, TileFuse, Vectorize, NoTrans
 var LoopActions = append(slices.Clone(Kinds), Pack, Prefetch, Unroll)
 
 // Rewrites lists the actions that change the program itself.
-var Rewrites = []Kind{Split, Layout, Cut, Group, FoldNorm, Winograd, WinogradChain}
+var Rewrites = []Kind{Split, Layout, Cut, Group, FoldNorm, Winograd, WinogradChain, Parts}
 
 // Vocabulary lists every action.
 var Vocabulary = slices.Concat(LoopActions, Rewrites)

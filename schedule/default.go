@@ -110,9 +110,7 @@ func (r rule) candidates() [][]Action {
 	var all [][]Action
 	switch vector := r.vectorTile(); {
 	case r.nestHas(reducesWholeRows):
-		if runs := r.rowRuns(); runs != nil {
-			all = append(all, runs)
-		}
+		all = append(all, r.rowRuns()...)
 	case r.state.FusedInto(r.op) < 0 && r.pools():
 		if !stridesAlongRows(r.self()) {
 			all = append(all, r.tiling(nil, r.wholeRow(), r.wholeRow()))
@@ -131,7 +129,7 @@ func (r rule) candidates() [][]Action {
 		if transposed(r.self()) >= 0 {
 			outer = r.transposedTile()
 			if r.self().Iterations() > farElements {
-				all = append(all, r.fetching(r.tiling(nil, outer, vector)))
+				all = append(all, fetching(r.tiling(nil, outer, vector), transposedOperand(r.self())))
 			}
 		}
 		if order := r.panelOrder(); order != nil {
@@ -187,15 +185,20 @@ func (r rule) wholeRow() []int {
 	return tile
 }
 
-// rowRuns makes vectors of what is element-wise beside a reduction of rows; nil where
-// rows are no whole vectors.
-func (r rule) rowRuns() []Action {
+// rowRuns makes vectors of what is element-wise beside a reduction of rows; none where
+// rows are no whole vectors. While it computes with one row it fetches the next, if that
+// comes from far away: memory would wait for it otherwise, and then it for memory.
+func (r rule) rowRuns() [][]Action {
 	o := r.self()
 	if isContraction(o) || reducesRows(o) || transposed(o) >= 0 || len(parallelLoops(o)) < len(o.Loops) || len(o.Loops) < 2 || !r.wholeVectors() {
 		return nil
 	}
-	grained := r.parallelRows()
-	return append(grained[:len(grained)-1], Action{Kind: Tile, Sizes: runTile(o, r.machine)}, Action{Kind: Vectorize})
+	grained := r.grained(nil, rowIterations)
+	runs := append(grained[:len(grained)-1], Action{Kind: Tile, Sizes: runTile(o, r.machine)}, Action{Kind: Vectorize})
+	if o.Iterations() <= farElements {
+		return [][]Action{runs}
+	}
+	return [][]Action{fetching(runs, 0), runs}
 }
 
 // lanes is the length of the operation's loop along the result's rows, 0 if there is none.
@@ -244,11 +247,11 @@ func (r rule) tiling(order, outer, vector []int) []Action {
 // cache: half a megabyte.
 const farElements = 1 << 17
 
-// fetching fetches ahead what a transposition reads: lines far from each other, whose
-// order processors do not guess.
-func (r rule) fetching(actions []Action) []Action {
+// fetching fetches ahead what vectors read of an operand: lines whose order processors do
+// not guess, or guess too late.
+func fetching(actions []Action, operand int) []Action {
 	last := len(actions) - 1
-	return append(actions[:last:last], Action{Kind: Prefetch, Args: []int{transposedOperand(r.self())}}, actions[last])
+	return append(actions[:last:last], Action{Kind: Prefetch, Args: []int{operand}}, actions[last])
 }
 
 func permuted(values, order []int) []int {
@@ -345,13 +348,28 @@ func (r rule) tileOf(f fusion) []int {
 func (r rule) transposedTile() []int {
 	f, taken := r.contraction()
 	if !taken {
-		return transposeTile(r.self(), transposeBlock)
+		tile := transposeTile(r.self(), transposeBlock)
+		tile[lanesLoop(r.self())] = r.storedRun(tile[lanesLoop(r.self())])
+		return tile
 	}
 	tile := transposeTile(r.self(), r.machine.VectorLanes)
 	for l, size := range r.tileOf(f) {
 		tile[l] = max(tile[l], size)
 	}
 	return tile
+}
+
+// storedRun is how much of a row of what it writes a transposition's block has: as much as
+// can be, for runs are what memory takes fastest.
+func (r rule) storedRun(usual int) int {
+	const longest = 2 * transposeBlock
+	switch n := r.lanes(); {
+	case n <= longest && n%r.machine.VectorLanes == 0:
+		return n
+	case n%longest == 0:
+		return longest
+	}
+	return usual
 }
 
 // anchor is the contraction among what the operation takes in, else itself.
@@ -430,7 +448,7 @@ func (r rule) scalarLoops() []Action {
 		return r.parallelRows()
 	}
 	order := slices.DeleteFunc(r.identity(), func(l int) bool { return l == lanes })
-	return r.grained(append(order, lanes))
+	return r.grained(append(order, lanes), grainIterations)
 }
 
 // unrollsWindow reports whether LLVM does better with the window of a pooling as the
@@ -455,17 +473,17 @@ func overlaps(o *program.Op, loop int) bool {
 }
 
 // parallelRows keeps the loops in their order.
-func (r rule) parallelRows() []Action { return r.grained(nil) }
+func (r rule) parallelRows() []Action { return r.grained(nil, grainIterations) }
 
-// grained reorders the loops and gives each thread tiles of some thousand iterations
-// in whole rows.
-func (r rule) grained(order []int) []Action {
+// grained reorders the loops and gives each thread tiles of so many iterations in whole
+// rows.
+func (r rule) grained(order []int, iterations int) []Action {
 	var actions []Action
 	if order != nil {
 		actions = append(actions, Action{Kind: Interchange, Order: order})
 	}
 	if r.state.FusedInto(r.op) < 0 && r.outerKind() != Tile {
-		sizes := r.grain()
+		sizes := r.grain(iterations)
 		if order != nil {
 			sizes = permuted(sizes, order)
 		}
@@ -478,13 +496,17 @@ func (r rule) grained(order []int) []Action {
 // the first-level cache, and loops over tiles cost nothing.
 const grainIterations = 1 << 12
 
+// rowIterations is the same where rows pass from loop to loop: what comes, what goes, and
+// a tensor between them have to fit.
+const rowIterations = 1 << 11
+
 // grain is the tile of scalar loops, by original loop.
-func (r rule) grain() []int {
+func (r rule) grain(iterations int) []int {
 	if r.pools() {
 		return r.wholeRow()
 	}
 	o := r.self()
-	tile, room := ones(o), grainIterations
+	tile, room := ones(o), iterations
 	for _, loop := range o.Loops {
 		if loop.Iterator == program.Reduction {
 			room = max(1, room/loop.Bound)

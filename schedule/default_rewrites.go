@@ -21,12 +21,13 @@ const packReuse = 16
 //     vectors before it, and is a whole vector, too; what is left of rows becomes a
 //     smaller tile.
 //   - A long vector without divisors is cut into a part that threads can share, and a rest.
+//   - A large reduction to a single element is made in parts, one for each thread.
 func rewritten(p *program.Program, m Machine) (*program.Program, Schedule) {
 	var all Schedule
 	for waiting := p.OpNames(); len(waiting) > 0; {
 		entry := OpSchedule{Op: waiting[0]}
 		waiting = waiting[1:]
-		for _, rule := range []func(operation) []Action{layGatheredOut, layStridedOut, cutLanes, cutRows, cutLong} {
+		for _, rule := range []func(operation) []Action{layGatheredOut, layStridedOut, cutLanes, cutRows, cutLong, reduceInParts} {
 			op, err := p.OpIndex(entry.Op)
 			if err != nil {
 				break
@@ -174,6 +175,28 @@ func cutLong(c operation) []Action {
 		return nil
 	}
 	return cutAt(0, bound-bound%grainIterations)
+}
+
+// sharedReduction is the size from which a reduction to one element is worth starting
+// threads for: some tens of microseconds.
+const sharedReduction = 1 << 18
+
+// reduceInParts splits what all threads have to share, and leaves nothing to share by.
+func reduceInParts(c operation) []Action {
+	threads := c.machine.Threads
+	if threads < 2 || isContraction(c.Op) || len(parallelLoops(c.Op)) > 0 || c.Iterations() < sharedReduction || !combines(c.Op) {
+		return nil
+	}
+	for l, loop := range c.Loops {
+		if loop.Iterator != program.Reduction || loop.Bound%threads != 0 {
+			continue
+		}
+		if loop.Bound == threads {
+			return []Action{{Kind: Parts, Args: []int{l}}}
+		}
+		return []Action{{Kind: Split, Args: []int{l, loop.Bound / threads}}, {Kind: Parts, Args: []int{l}}}
+	}
+	return nil
 }
 
 // lanes is the loop along the rows of a contraction's result if vectors can run along

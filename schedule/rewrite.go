@@ -70,6 +70,7 @@ var rewrites = map[Kind]func(*rewriter) error{
 	Layout:        (*rewriter).layout,
 	Cut:           (*rewriter).cut,
 	Group:         (*rewriter).group,
+	Parts:         (*rewriter).parts,
 	FoldNorm:      (*rewriter).foldNorm,
 	Winograd:      (*rewriter).winograd,
 	WinogradChain: (*rewriter).winogradChain,
@@ -214,6 +215,20 @@ func (r *rewriter) copyOp(name string, value int, order []int) program.Op {
 		},
 	}
 	o.Result = r.add(program.Value{Kind: program.ValueResult, Shape: shape, Weight: weight})
+	return o
+}
+
+// fillOp is an operation that fills a new tensor. Its result is yet to be added, and it is
+// yet to be inserted.
+func (r *rewriter) fillOp(name string, shape []int, with float32) program.Op {
+	value := r.add(program.Value{Kind: program.ValueConstant, IsSplat: true, Scalar: true, Weight: true, Splat: with})
+	o := program.Op{
+		Name: name, Kind: "linalg.fill", Family: program.Fill,
+		Operands: []program.Operand{{Value: value}, {Value: r.empty(shape), Map: identity(len(shape)), Init: true}},
+	}
+	for _, bound := range shape {
+		o.Loops = append(o.Loops, program.Loop{Bound: bound, Iterator: program.Parallel})
+	}
 	return o
 }
 

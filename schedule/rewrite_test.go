@@ -25,6 +25,7 @@ func TestRewrittenPrograms(t *testing.T) {
 		"cut_overlapping":  {oddProduct(), "matmul0: C(1,8,4)"},
 		"cut_reduction":    {oddProduct(), "matmul0: C(2,4)"},
 		"group":            {programs["conv"], "relu0: G(0)"},
+		"parts":            {sumOfAll(), "sum0: S(0,3) R(0)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q, _, err := Rewrite(c.program, parsed(t, c.rewrite), Options{Threads: 1})

@@ -396,15 +396,7 @@ func (c *convolution) shift(n int) {
 
 // fill adds an operation that fills a tensor with zeros.
 func (c *convolution) fill(name string, shape []int, weight bool) int {
-	zero := c.add(program.Value{Kind: program.ValueConstant, IsSplat: true, Scalar: true, Weight: true})
-	o := program.Op{
-		Name: name, Kind: "linalg.fill", Family: program.Fill,
-		Operands: []program.Operand{{Value: zero}, {Value: c.empty(shape), Map: identity(len(shape)), Init: true}},
-	}
-	for _, bound := range shape {
-		o.Loops = append(o.Loops, program.Loop{Bound: bound, Iterator: program.Parallel})
-	}
-	return c.before(o, shape, weight)
+	return c.before(c.fillOp(name, shape, 0), shape, weight)
 }
 
 // padded is the weights with channels of zeros behind them.

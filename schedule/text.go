@@ -120,7 +120,7 @@ func parseAction(word string) (Action, error) {
 // examples of actions whose numbers are not one per loop and in its order.
 var examples = map[Kind]string{
 	Interchange: "I(1,0,2)", Pack: "P(1)", Prefetch: "PF(0)", Unroll: "U(4)", Split: "S(1,32)", Layout: "L(1,0,2,1)",
-	Cut: "C(0,96)", Winograd: "W(4,1,1)", WinogradChain: "WC(4,1)",
+	Cut: "C(0,96)", Parts: "R(0)", Winograd: "W(4,1,1)", WinogradChain: "WC(4,1)",
 }
 
 func example(k Kind) string {

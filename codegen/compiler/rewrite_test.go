@@ -44,8 +44,8 @@ func TestRewritesKeepTheResult(t *testing.T) {
 			m.Close()
 		}
 	}
-	for _, kind := range []schedule.Kind{schedule.Split, schedule.Layout, schedule.Cut} {
-		if applied[kind] < *rewrites/20 {
+	for _, kind := range []schedule.Kind{schedule.Split, schedule.Layout, schedule.Cut, schedule.Parts} {
+		if applied[kind] < *rewrites/40 {
 			t.Errorf("%s was tried %d times only", kind, applied[kind])
 		}
 	}
@@ -137,7 +137,7 @@ func randomRewrites(p *program.Program, rng *rand.Rand) (schedule.Schedule, *pro
 func randomRewrite(o *program.Op, rng *rand.Rand) schedule.Action {
 	loop := rng.IntN(len(o.Loops))
 	bound := o.Loops[loop].Bound
-	switch rng.IntN(3) {
+	switch rng.IntN(4) {
 	case 0:
 		return schedule.Action{Kind: schedule.Split, Args: []int{loop, 2 + rng.IntN(4)}}
 	case 1:
@@ -146,6 +146,9 @@ func randomRewrite(o *program.Op, rng *rand.Rand) schedule.Action {
 			cut.Args = append(cut.Args, 1+rng.IntN(bound))
 		}
 		return cut
+	}
+	if at := slices.IndexFunc(o.Loops, func(l program.Loop) bool { return l.Iterator == program.Reduction }); at >= 0 && rng.IntN(2) == 0 {
+		return schedule.Action{Kind: schedule.Parts, Args: []int{at}}
 	}
 	operand := rng.IntN(len(o.Operands))
 	return schedule.Action{Kind: schedule.Layout,
