@@ -75,7 +75,7 @@ const unscheduledFlops = 1e9
 
 // trying is how a candidate of a search is timed; judging is how finalists are.
 var (
-	trying  = measure.Plan{Warmup: 1, Samples: 5, MinBlock: 500 * time.Microsecond, Budget: 300 * time.Millisecond, Limit: 2 * time.Second, SlowerThan: 3}
+	trying  = measure.Plan{Warmup: 1, Samples: 5, MinBlock: 500 * time.Microsecond, Budget: 300 * time.Millisecond, Limit: 2 * time.Second, SlowerThan: 3, GiveUp: 30}
 	judging = measure.Plan{Samples: 7, MinBlock: 2 * time.Millisecond, Budget: time.Second, Fresh: true}
 )
 
@@ -198,6 +198,18 @@ func (r *Row) Best() float64 {
 		}
 	}
 	return best
+}
+
+// Shares lists a contestant's speeds as shares of the best known of each program, of the
+// programs on which it has one.
+func Shares(rows []*Row, contestant string) []float64 {
+	var out []float64
+	for _, r := range rows {
+		if s := r.Speedups[contestant]; s > 0 {
+			out = append(out, s/r.Best())
+		}
+	}
+	return out
 }
 
 // OverEager lists the speedups of a contestant over PyTorch, of the programs that both ran.

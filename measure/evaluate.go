@@ -307,6 +307,9 @@ func (l *Lab) converse(ctx context.Context, j *job, r *process) (Outcome, error)
 		d := death{reason: "run: " + first.Error, words: r.output.lines(lastLines)}
 		return failed(Compile, d.Error()), nil
 	}
+	if first.Verdict == wire.Slow {
+		return failed(Timeout, "run: "+first.Error), nil
+	}
 	outcome, right := l.judge(j, first.Verdict, first.Error)
 	outcome.PrepareNanoseconds = first.PrepareNanoseconds
 	outcome.PreparedBytes, outcome.WorkspaceBytes = j.object.PreparedBytes, j.object.WorkspaceBytes
@@ -335,6 +338,7 @@ func (l *Lab) runRequest(j *job) wire.RunRequest {
 		Object: j.object.Object, Symbol: j.object.Symbol, Threads: l.options.Threads,
 		Inputs: l.shared.places.inputs, Weights: l.shared.places.weights, Outputs: l.shared.places.outputs,
 		PreparedBytes: j.object.PreparedBytes, WorkspaceBytes: j.object.WorkspaceBytes,
+		FirstLimit: j.plan.firstLimit(j.Baseline),
 	}
 }
 

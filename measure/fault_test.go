@@ -167,6 +167,21 @@ func TestSlowCandidatesAreGivenUp(t *testing.T) {
 	}
 }
 
+// A candidate is ended in its first run where that is hopeless, and not where it is within
+// its limit or nothing is known to compare with.
+func TestHopelessFirstRunsAreEnded(t *testing.T) {
+	l := openLab(t, nil)
+	nap := "struct timespec { long s, n; } pause = {0, 200000000}; extern int nanosleep(void *, void *); nanosleep(&pause, 0);"
+	object := compileC(t, nil, map[string]string{"BEFORE": nap})
+	for baseline, want := range map[float64]Status{1e6: Timeout, 50e6: OK, 0: OK} {
+		j := additionJob(object, Plan{Samples: 1, GiveUp: 10})
+		j.Baseline = baseline
+		if o := timeOne(t, l, j); o.Status != want {
+			t.Errorf("200 ms beside %.0f ms: %+v", baseline/1e6, o)
+		}
+	}
+}
+
 func TestBudgetEndsTiming(t *testing.T) {
 	l := openLab(t, nil)
 	object := compileC(t, nil, map[string]string{"BEFORE": "struct timespec { long s, n; } pause = {0, 30000000}; extern int nanosleep(void *, void *); nanosleep(&pause, 0);"})

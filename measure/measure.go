@@ -93,9 +93,12 @@ type Plan struct {
 	// SlowerThan stops timing after the first block when it is this many times
 	// slower than the candidate's baseline; 0 never stops early.
 	SlowerThan float64
-	Seed       uint64 // of the inputs
-	Flush      bool   // cold caches: emptied before every run
-	Fresh      bool   // measure even what the tuning database knows
+	// GiveUp ends a candidate in its first run when that takes this many times the
+	// baseline, and firstAllowance; it has timed out then. 0 lets it run up to Limit.
+	GiveUp float64
+	Seed   uint64 // of the inputs
+	Flush  bool   // cold caches: emptied before every run
+	Fresh  bool   // measure even what the tuning database knows
 	// Stream times a plain loop over as much memory as the program reads and writes
 	// beside every block.
 	Stream bool
@@ -128,6 +131,18 @@ const (
 	baselineFactor = 200             // times slower than the baseline is hopeless
 	loadAllowance  = 5 * time.Second // to load, prepare and be checked
 )
+
+// firstAllowance is what a first run may take whatever the baseline: pages are touched and
+// threads are started in it.
+const firstAllowance = 20 * time.Millisecond
+
+// firstLimit is how long a first run may take, 0 for as long as it wants.
+func (p Plan) firstLimit(baseline float64) time.Duration {
+	if p.GiveUp <= 0 || baseline <= 0 {
+		return 0
+	}
+	return firstAllowance + time.Duration(p.GiveUp*baseline)
+}
 
 // runLimit is how long a runner may take for everything.
 func (p Plan) runLimit(baseline float64) time.Duration {

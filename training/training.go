@@ -113,7 +113,7 @@ func Analyse(ctx context.Context, lab *measure.Lab, sources []suite.Program, pro
 // ratios to a probe, and candidates that are clearly slow are given up early.
 var plan = measure.Plan{
 	Warmup: 1, Samples: 5, MinBlock: 500 * time.Microsecond, Budget: 300 * time.Millisecond,
-	Limit: time.Second, SlowerThan: 3,
+	Limit: time.Second, SlowerThan: 3, GiveUp: 50,
 }
 
 // Taught are the best schedules of the teacher's run; none without a teacher.

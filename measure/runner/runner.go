@@ -22,6 +22,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"time"
 	"unsafe"
 
 	"nestling/loader"
@@ -52,7 +53,10 @@ func Serve(requests io.Reader, responses io.Writer, shared *os.File) error {
 	if err != nil {
 		return wire.Write(responses, wire.FirstRun{Verdict: verdict(err), Error: err.Error()})
 	}
-	if err := wire.Write(responses, k.firstRun()); err != nil {
+	watch := giveUpAfter(request.FirstLimit, responses)
+	first := k.firstRun()
+	watch.stop()
+	if err := wire.Write(responses, first); err != nil {
 		return err
 	}
 	var timing wire.TimeRequest
@@ -60,6 +64,28 @@ func Serve(requests io.Reader, responses io.Writer, shared *os.File) error {
 		return endOfConversation(err)
 	}
 	return wire.Write(responses, k.time(&timing))
+}
+
+// watch ends the process when a first run passes its limit.
+type watch struct{ timer *time.Timer }
+
+// giveUpAfter starts a watch; without a limit it never ends anything.
+func giveUpAfter(limit time.Duration, responses io.Writer) watch {
+	if limit <= 0 {
+		return watch{}
+	}
+	return watch{time.AfterFunc(limit, func() {
+		// Whether the answer arrives or not, the process is of no more use.
+		_ = wire.Write(responses, wire.FirstRun{Verdict: wire.Slow, Error: fmt.Sprintf("its first run takes more than %v", limit)})
+		os.Exit(0)
+	})}
+}
+
+// stop ends a watch, or waits for the end of the process that it has begun.
+func (w watch) stop() {
+	if w.timer != nil && !w.timer.Stop() {
+		select {}
+	}
 }
 
 // misbehaviour is an error that is the kernel's fault.

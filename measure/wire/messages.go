@@ -56,6 +56,8 @@ type RunRequest struct {
 	Outputs        []Tensor // where results are to be written
 	PreparedBytes  int64
 	WorkspaceBytes int64
+	// FirstLimit ends a runner whose first run takes longer; 0 lets it.
+	FirstLimit time.Duration
 }
 
 // Verdict is what a runner itself found wrong, if anything.
@@ -68,6 +70,8 @@ const (
 	Wrong Verdict = "wrong"
 	// Refused: the object could not be loaded, or memory not be had.
 	Refused Verdict = "refused"
+	// Slow: the first run passed its limit.
+	Slow Verdict = "slow"
 )
 
 // FirstRun tells how the one run before any timing went. If it was sound, the
