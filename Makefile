@@ -49,15 +49,9 @@ bench: build ## measure schedules beside PyTorch, and Nestling itself; write doc
 	bin/nestling curve --out docs/images/learning.png
 	bin/nestling bench figures --speeds bin/bench.txt --curve images/learning.png --out docs/results.md
 
-# Twenty minutes of training for each model, and about ten of evaluation.
-MINUTES ?= 20
-agents: build ## train and evaluate an agent of each model from nothing; write docs/agents.md
-	@for model in lstm distilbert gpt-2 convnext; do \
-	  run=$$(mktemp) && bin/nestling train --model $$model --time $(MINUTES)m --run-file $$run && \
-	  bin/nestling eval --run $$(cat $$run) --set nine --trials 64 && \
-	  bin/nestling eval --run $$(cat $$run) --set test --trials 50 || exit 1; \
-	done
-	bin/nestling bench agents --out docs/agents.md
+# SEEDS, MINUTES and others can be set: see scripts/agents.sh. Four hours as it is.
+agents: build ## train and evaluate agents of each model from nothing; write docs/agents.md
+	scripts/agents.sh
 
 clean: ## remove what was built; results stay
 	rm -rf bin

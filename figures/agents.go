@@ -9,10 +9,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"nestling/eval"
 	"nestling/report"
 	"nestling/results"
+	"nestling/stats"
 	"nestling/training"
 )
 
@@ -23,6 +25,10 @@ type evaluation struct {
 	Trials   int         `json:"trials"`
 	Search   string      `json:"search"`
 	Programs []*eval.Row `json:"programs"`
+
+	name string // of the agent, for people
+	seed uint64
+	on   string // the set, in words
 }
 
 // WriteAgents composes the page of agents from their runs: how each was trained, and its
@@ -49,11 +55,14 @@ func WriteAgents(path string, runs []*results.Run) error {
 		return err
 	}
 	b.WriteString("\n![rewards of all agents by time and by schedules](images/agents.png)\n\n")
-	for _, run := range runs {
-		for _, set := range []string{"nine", "test"} {
-			if err := writeEvaluation(&b, run, set); err != nil {
-				return err
-			}
+	evaluations, err := readEvaluations(runs)
+	if err != nil {
+		return err
+	}
+	writeShares(&b, evaluations)
+	for _, e := range evaluations {
+		if err := writeEvaluation(&b, e); err != nil {
+			return err
 		}
 	}
 	return results.WriteFile(path, b.Bytes())
@@ -61,7 +70,7 @@ func WriteAgents(path string, runs []*results.Run) error {
 
 // writeAgentTraining writes a line of the table and returns the curve behind it.
 func writeAgentTraining(w io.Writer, run *results.Run) (report.AgentCurve, error) {
-	c := report.AgentCurve{Name: run.Model}
+	var c report.AgentCurve
 	log, sum, err := readTraining(run)
 	if err != nil {
 		return c, err
@@ -70,6 +79,7 @@ func writeAgentTraining(w io.Writer, run *results.Run) (report.AgentCurve, error
 	if err != nil {
 		return c, err
 	}
+	c.Name = agentName(run, setup)
 	tried, recent, last := 0, 0.0, log[len(log)-1]
 	for i, m := range log {
 		tried += m.Episodes
@@ -78,30 +88,85 @@ func writeAgentTraining(w io.Writer, run *results.Run) (report.AgentCurve, error
 			recent += m.Reward / float64(n)
 		}
 	}
-	teacher := ""
+	flags := ""
+	if setup.Preset != "" {
+		flags += " --preset " + setup.Preset
+	}
 	if setup.Teacher != "" {
-		teacher = " --teacher RUN"
+		flags += " --teacher RUN"
 	}
 	fmt.Fprintf(w, "| %s | `nestling train --model %s --programs %d --seed %d --threads %d%s` | %.0f s | %d | %d | %.1f new | %d | %.0f %% | %.2f | %.2f, at first %.2f |\n",
-		run.Model, run.Model, setup.Programs, setup.Config.Seed, setup.Threads, teacher, last.Elapsed, last.Iteration, sum.all,
+		c.Name, run.Model, setup.Programs, setup.Config.Seed, setup.Threads, flags, last.Elapsed, last.Iteration, sum.all,
 		float64(sum.fresh)/last.Elapsed, sum.failed, 100*sum.network/last.Elapsed, recent, last.Entropy, log[0].Entropy)
 	return c, nil
 }
 
-func writeEvaluation(w io.Writer, run *results.Run, set string) error {
-	content, err := os.ReadFile(filepath.Join(run.Dir, "eval", set+".json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// agentName is the model, and what its training was set up by if that is not our own.
+func agentName(run *results.Run, setup training.Setup) string {
+	if setup.Preset != "" {
+		return setup.Preset + " (" + run.Model + ")"
 	}
-	if err != nil {
-		return err
+	return run.Model
+}
+
+// sets are what agents are evaluated on, with the words for them.
+var sets = [][2]string{{"nine", "the nine benchmarks"}, {"test", "test programs"}}
+
+// readEvaluations reads what there is of each run, in order.
+func readEvaluations(runs []*results.Run) ([]evaluation, error) {
+	var all []evaluation
+	for _, run := range runs {
+		setup, err := training.Read(run)
+		if err != nil {
+			return nil, err
+		}
+		for _, set := range sets {
+			content, err := os.ReadFile(filepath.Join(run.Dir, "eval", set[0]+".json"))
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			e := evaluation{name: agentName(run, setup), seed: setup.Config.Seed, on: set[1]}
+			if err := json.Unmarshal(content, &e); err != nil {
+				return nil, fmt.Errorf("%s of %s: %w", set[0], run.Dir, err)
+			}
+			all = append(all, e)
+		}
 	}
-	var e evaluation
-	if err := json.Unmarshal(content, &e); err != nil {
-		return fmt.Errorf("%s: %w", set, err)
+	return all, nil
+}
+
+// writeShares writes a line for each evaluation: how near to the best known schedules.
+func writeShares(w io.Writer, evaluations []evaluation) {
+	if len(evaluations) == 0 {
+		return
 	}
-	title := map[string]string{"nine": "the nine benchmarks", "test": "test programs"}[set]
-	fmt.Fprintf(w, "## %s on %s\n\nBy `nestling eval --set %s --trials %d --search %s`.\n\n```\n", run.Model, title, set, e.Trials, e.Search)
+	fmt.Fprint(w, "Shares of the speed of the best schedule known of each program, geometric means and the least; \"known\" are the reference schedules and all that the searches of the same evaluation found.\n\n")
+	fmt.Fprint(w, "| agent | seed | on | programs | greedy of best | least | trials | search of best | least | failures |\n|---|---|---|---|---|---|---|---|---|---|\n")
+	for _, e := range evaluations {
+		failures := 0
+		for _, r := range e.Programs {
+			failures += len(r.Failures)
+		}
+		greedy, search := eval.Shares(e.Programs, eval.Greedy), eval.Shares(e.Programs, eval.Search)
+		fmt.Fprintf(w, "| %s | %d | %s | %d | %s | %d | %s | %d |\n",
+			e.name, e.seed, e.on, len(e.Programs), shares(greedy), e.Trials, shares(search), failures)
+	}
+	fmt.Fprintln(w)
+}
+
+// shares are two cells: the geometric mean of shares, and the least.
+func shares(all []float64) string {
+	if len(all) == 0 {
+		return "– | –"
+	}
+	return fmt.Sprintf("%.0f %% | %.0f %%", 100*stats.GeometricMean(all), 100*slices.Min(all))
+}
+
+func writeEvaluation(w io.Writer, e evaluation) error {
+	fmt.Fprintf(w, "## %s, seed %d, on %s\n\nBy `nestling eval --set %s --trials %d --search %s`.\n\n```\n", e.name, e.seed, e.on, e.Set, e.Trials, e.Search)
 	if err := report.Evaluation(e.Programs, e.Trials).Write(w, false); err != nil {
 		return err
 	}

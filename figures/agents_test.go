@@ -35,7 +35,7 @@ func TestAgentsPage(t *testing.T) {
 	}
 	for _, want := range []string{
 		"--programs 64 --seed 1 --threads 2` | 40 s | 4 | 128 | 3.0 new | 8 | 25 % |",
-		"on the nine benchmarks", "By `nestling eval --set nine --trials 64 --search refine`", "1.35×",
+		"seed 1, on the nine benchmarks", "| lstm | 1 | the nine benchmarks | 1 | 90 % | 90 % | 64 | – | – | 0 |", "By `nestling eval --set nine --trials 64 --search refine`", "1.35×",
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the page lacks %q:\n%s", want, text)
