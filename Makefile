@@ -43,7 +43,7 @@ lint: setup ## formatting, vet, staticcheck
 bench: build ## measure schedules beside PyTorch, and Nestling itself; write docs/results.md from that and the latest run
 	@ls -d results/*/run_* >/dev/null 2>&1 || bin/nestling run
 	bin/nestling bench table
-	bin/nestling bench families --rounds 2 --samples 3 --budget 300ms
+	bin/nestling bench families --rounds 5 --samples 3 --budget 300ms
 	$(GO) test -p 1 -cpu 1 -count 5 -run '^$$' -bench '^Benchmark(MatmulCandidate|Step)$$' \
 		./codegen/compiler ./policy > bin/bench.txt || { cat bin/bench.txt; exit 1; }
 	bin/nestling curve --out docs/images/learning.png

@@ -75,7 +75,7 @@ const unscheduledFlops = 1e9
 
 // trying is how a candidate of a search is timed; judging is how finalists are.
 var (
-	trying  = measure.Plan{Warmup: 1, Samples: 5, MinBlock: 500 * time.Microsecond, Budget: 300 * time.Millisecond, Limit: 2 * time.Second, SlowerThan: 3, GiveUp: 30}
+	trying  = measure.Plan{Warmup: 1, Samples: 5, MinBlock: 500 * time.Microsecond, Budget: 300 * time.Millisecond, Limit: 2 * time.Second, SlowerThan: 3, GiveUp: 10}
 	judging = measure.Plan{Samples: 7, MinBlock: 2 * time.Millisecond, Budget: time.Second, Fresh: true}
 )
 
@@ -121,7 +121,7 @@ func (r *Row) searches(ctx context.Context, lab env.Lab, m schedule.Machine, c C
 		}
 		start := time.Now()
 		found, err := search.Run(ctx, method, c.Program, search.Options{
-			Policy: s.policy, Machine: m, Rules: o.Rules, Evaluator: evaluator, Budget: search.Budget{Trials: o.Trials}, Seed: o.Seed,
+			Policy: s.policy, Machine: m, Rules: o.Rules, Evaluator: evaluator, Judge: env.NewLive(lab, judging, m), Budget: search.Budget{Trials: o.Trials}, Seed: o.Seed,
 		})
 		if s.name == Search {
 			r.Seconds = time.Since(start).Seconds()

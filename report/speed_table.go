@@ -98,6 +98,7 @@ func (s *Speed) versusTable(p PyTorch) *Table {
 	if s.hasEqual() {
 		t.Header = append(t.Header, "equal: over eager", "equal: over the fastest")
 	}
+	t.Header = append(t.Header, "the peak: over eager")
 	for _, way := range p.Ways {
 		if way == "jit" || way == "compile" {
 			t.Header = append(t.Header, way+" ahead (ms)")
@@ -158,7 +159,18 @@ func (s *Speed) versusRow(p PyTorch, name string, speedups []Speedup) []Cell {
 	for _, speedup := range speedups {
 		row = append(row, intervalCell(speedup))
 	}
-	return append(row, ahead...)
+	return append(append(row, s.peakOver(p, name)), ahead...)
+}
+
+// peakOver is how much faster than eager the same multiplications would be at the peak of
+// the machine: what no schedule passes that does as many.
+func (s *Speed) peakOver(p PyTorch, name string) Cell {
+	eager, eagerRan := s.eager(p, name)
+	e, ran := s.ours(s.contestants()[len(s.contestants())-1], name)
+	if !eagerRan || !ran || eager.Failed() || e.Failed() || e.PeakShare == 0 {
+		return Cell{}
+	}
+	return Cell{Text: ratio(eager.MedianTimeMS/e.MedianTimeMS/e.PeakShare) + "  "}
 }
 
 // intervalCell is "1.52× [1.50 1.55]".
@@ -271,6 +283,8 @@ func SpeedPage(w io.Writer, speeds []*Speed) error {
 		"for inference; *compile* is `torch.compile`.\n")
 	fmt.Fprintf(&b, "- `*` marks the fastest of them, `~` a difference that may be chance.\n")
 	fmt.Fprintf(&b, "- *Equal numerics*: schedules that keep within %g of Σ|terms|, which keeps Winograd's algorithm out.\n", EqualTolerance)
+	b.WriteString("- *The peak: over eager* is how much faster than eager the program's own multiplications would be at the peak of the machine: " +
+		"more than any schedule can reach that does as many, and only Winograd's algorithm does fewer.\n")
 	for _, line := range s.versions() {
 		fmt.Fprintf(&b, "- %s\n", line)
 	}
