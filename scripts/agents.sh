@@ -5,17 +5,21 @@
 #   the paper's     its preset, MINUTES
 #   other models    each TAUGHT minutes, from the schedules that the first LSTM met
 #
-# Killed and called again it goes on where it was; PAGE/runs (below) says where that is.
+# Each is then evaluated on the nine benchmarks beside searches of NINE schedules, and on
+# generated test programs beside TEST, the first LSTM beside LONG.
+#
+# Killed and called again it goes on where it was; STATE says where that is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 SEEDS=${SEEDS:-3} MINUTES=${MINUTES:-40} TAUGHT=${TAUGHT:-6} PROGRAMS=${PROGRAMS:-1000}
-PAGE=${PAGE:-results/agents}
-mkdir -p "$PAGE/runs"
+NINE=${NINE:-64} TEST=${TEST:-50} LONG=${LONG:-256}
+STATE=${STATE:-results/agents} PAGE=${PAGE:-docs/agents.md}
+mkdir -p "$STATE"
 
 # agent NAME FLAGS… trains an agent, or goes on with one that was begun.
 agent() {
-  local file=$PAGE/runs/$1 minutes=$2
+  local file=$STATE/$1 minutes=$2
   shift 2
   if [ -s "$file" ]; then
     bin/nestling train --resume "$(cat "$file")" --time "${minutes}m"
@@ -27,7 +31,7 @@ agent() {
 # evaluated NAME SET TRIALS evaluates an agent unless that was done.
 evaluated() {
   local run
-  run=$(cat "$PAGE/runs/$1")
+  run=$(cat "$STATE/$1")
   [ -s "$run/eval/$2.json" ] || bin/nestling eval --run "$run" --set "$2" --trials "$3"
 }
 
@@ -39,20 +43,20 @@ done
 agent paper "$MINUTES" --preset paper --programs "$PROGRAMS" --seed 1
 for model in distilbert gpt-2 convnext; do
   agent "$model" "$TAUGHT" --model "$model" --programs "$PROGRAMS" --seed 1 \
-    --teacher "$(cat "$PAGE/runs/lstm-1")" --config docs/examples/taught.json
+    --teacher "$(cat "$STATE/lstm-1")" --config docs/examples/taught.json
 done
 names+=(distilbert gpt-2 convnext paper)
 
 for name in "${names[@]}"; do
-  evaluated "$name" nine 64
+  evaluated "$name" nine "$NINE"
 done
-evaluated lstm-1 test 256
+evaluated lstm-1 test "$LONG"
 for name in distilbert gpt-2 convnext paper; do
-  evaluated "$name" test 50
+  evaluated "$name" test "$TEST"
 done
 
 runs=()
 for name in "${names[@]}"; do
-  runs+=("$(cat "$PAGE/runs/$name")")
+  runs+=("$(cat "$STATE/$name")")
 done
-bin/nestling bench agents "${runs[@]}" --out docs/agents.md
+bin/nestling bench agents "${runs[@]}" --out "$PAGE"
