@@ -28,11 +28,12 @@ agent() {
   fi
 }
 
-# evaluated NAME SET TRIALS evaluates an agent unless that was done.
+# evaluated NAME SET TRIALS evaluates an agent unless that was done. An evaluation that
+# was interrupted keeps what it has measured, but is done again.
 evaluated() {
-  local run
-  run=$(cat "$STATE/$1")
-  [ -s "$run/eval/$2.json" ] || bin/nestling eval --run "$run" --set "$2" --trials "$3"
+  local done=$STATE/$1.$2
+  [ -e "$done" ] || bin/nestling eval --run "$(cat "$STATE/$1")" --set "$2" --trials "$3"
+  touch "$done"
 }
 
 names=()
