@@ -106,7 +106,7 @@ func (r *Row) searches(ctx context.Context, lab env.Lab, m schedule.Machine, c C
 	if o.Trials <= 1 {
 		return nil
 	}
-	evaluator := env.NewLive(lab, trying, m)
+	evaluator, judge := env.NewLive(lab, trying, m), env.NewLive(lab, judging, m)
 	untrained, err := policy.New(o.Policy.Name(), o.Policy.Config(), rand.New(rand.NewPCG(o.Seed, 11)))
 	if err != nil {
 		return err
@@ -121,7 +121,8 @@ func (r *Row) searches(ctx context.Context, lab env.Lab, m schedule.Machine, c C
 		}
 		start := time.Now()
 		found, err := search.Run(ctx, method, c.Program, search.Options{
-			Policy: s.policy, Machine: m, Rules: o.Rules, Evaluator: evaluator, Judge: env.NewLive(lab, judging, m), Budget: search.Budget{Trials: o.Trials}, Seed: o.Seed,
+			Policy: s.policy, Machine: m, Rules: o.Rules, Evaluator: evaluator, Judge: judge,
+			Budget: search.Budget{Trials: o.Trials}, Seed: o.Seed,
 		})
 		if s.name == Search {
 			r.Seconds = time.Since(start).Seconds()

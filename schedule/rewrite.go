@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -246,6 +247,22 @@ func identity(loops int) program.AccessMap {
 		m.Coefficients = append(m.Coefficients, unit(loops, l))
 	}
 	return m
+}
+
+// hasLoop refuses a loop that the operation has not.
+func (r *rewriter) hasLoop(loop int) error {
+	if n := len(r.self().Loops); loop >= n {
+		return fmt.Errorf("no loop %d; there are %d, counted from 0", loop, n)
+	}
+	return nil
+}
+
+// hasFreeLoops refuses an operation that is written out, or part of one that is.
+func (r *rewriter) hasFreeLoops() error {
+	if o := r.self(); o.Code != "" || o.Inside > 0 {
+		return errors.New("it is written out, and its loops are fixed")
+	}
+	return nil
 }
 
 // readsIndex reports whether an operation's body computes with a loop's index.

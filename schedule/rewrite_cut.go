@@ -27,8 +27,8 @@ func (r *rewriter) cut() error {
 		return fmt.Errorf("has %d numbers, needs the loop and where to cut it, as in C(1,256), and for parts that overlap the size of the second, as in C(1,256,16)", len(r.args))
 	}
 	loop, at := r.args[0], r.args[1]
-	if loop >= len(r.self().Loops) {
-		return fmt.Errorf("no loop %d; there are %d, counted from 0", loop, len(r.self().Loops))
+	if err := r.hasLoop(loop); err != nil {
+		return err
 	}
 	whole := r.self().Loops[loop]
 	if at < 1 || at >= whole.Bound {
@@ -44,8 +44,8 @@ func (r *rewriter) cut() error {
 	if whole.Iterator == program.Reduction && rest != whole.Bound-at {
 		return fmt.Errorf("loop %d is a reduction, whose parts cannot overlap", loop)
 	}
-	if o := r.self(); o.Code != "" || o.Inside > 0 {
-		return fmt.Errorf("it is written out, and its loops are fixed")
+	if err := r.hasFreeLoops(); err != nil {
+		return err
 	}
 	if r.readsIndex(r.op, loop) {
 		return fmt.Errorf("it computes with the index of loop %d", loop)

@@ -1,7 +1,6 @@
 package schedule
 
 import (
-	"strings"
 	"testing"
 
 	"nestling/program"
@@ -97,16 +96,12 @@ func TestCutLeavesWeightsWhole(t *testing.T) {
 }
 
 func TestCutRefuses(t *testing.T) {
-	for text, want := range map[string]string{
+	refuses(t, oddProduct(), map[string]string{
 		"matmul0: C(1)":     "has 1 numbers",
 		"matmul0: C(3,1)":   "no loop 3",
 		"matmul0: C(1,9)":   "allowed: 1 to 8",
 		"matmul0: C(1,8,9)": "allowed: 1 to 8",
 		"matmul0: C(1,4,4)": "allowed: 5 to 8",
 		"matmul0: C(2,4,4)": "parts cannot overlap",
-	} {
-		if _, err := cutOdd(t, text+"\n"); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v, want %q", text, err, want)
-		}
-	}
+	})
 }

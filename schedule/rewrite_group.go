@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,11 +23,8 @@ func (r *rewriter) group() error {
 	}
 	loop := r.args[0]
 	o := r.self()
-	if loop >= len(o.Loops) {
-		return fmt.Errorf("no loop %d; there are %d, counted from 0", loop, len(o.Loops))
-	}
-	if o.Code != "" || o.Inside > 0 {
-		return fmt.Errorf("it is written out, and its loops are fixed")
+	if err := cmp.Or(r.hasLoop(loop), r.hasFreeLoops()); err != nil {
+		return err
 	}
 	if o.Loops[loop].Iterator != program.Parallel || o.Loops[loop].Bound == 1 {
 		return fmt.Errorf("loop %d of %d, a %s, has no iterations of their own", loop, o.Loops[loop].Bound, o.Loops[loop].Iterator)

@@ -1,6 +1,8 @@
 package schedule
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -43,29 +45,34 @@ var neutral = map[string]float32{
 
 // partial refuses loops that have no partial results.
 func (r *rewriter) partial(loop int) error {
+	if err := cmp.Or(r.hasLoop(loop), r.hasFreeLoops()); err != nil {
+		return err
+	}
 	o := r.self()
-	if loop >= len(o.Loops) {
-		return fmt.Errorf("no loop %d; there are %d, counted from 0", loop, len(o.Loops))
-	}
-	if o.Code != "" || o.Inside > 0 {
-		return fmt.Errorf("it is written out, and its loops are fixed")
-	}
 	if o.Loops[loop].Iterator != program.Reduction {
 		return fmt.Errorf("loop %d is no reduction", loop)
 	}
-	others := 0
-	for l := range o.Loops {
-		if l != loop && o.Loops[l].Iterator == program.Reduction && o.Loops[l].Bound > 1 {
-			others++
+	if !reducesBeside(o, loop) {
+		bound := o.Loops[loop].Bound
+		if size := largestDivisor(bound, max(1, bound/2)); size > 1 {
+			return fmt.Errorf("no other loop reduces; split loop %d of %d first, as in S(%d,%d)", loop, bound, loop, size)
 		}
-	}
-	if others == 0 {
-		return fmt.Errorf("no other loop reduces; split loop %d of %d first, as in S(%d,%d)", loop, o.Loops[loop].Bound, loop, largestDivisor(o.Loops[loop].Bound, max(1, o.Loops[loop].Bound/2)))
+		return fmt.Errorf("no other loop reduces, and nothing divides loop %d of %d", loop, bound)
 	}
 	if !combines(o) {
-		return fmt.Errorf("it is no sum, product, maximum or minimum of what it reads")
+		return errors.New("it is no sum, product, maximum or minimum of what it reads")
 	}
 	return nil
+}
+
+// reducesBeside reports whether another loop than this one reduces anything.
+func reducesBeside(o *program.Op, loop int) bool {
+	for l, other := range o.Loops {
+		if l != loop && other.Iterator == program.Reduction && other.Bound > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // partsOf is the operation with one of its reductions parallel: along the first dimension

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -8,13 +9,14 @@ import (
 	"nestling/program"
 )
 
-// sumOfAll adds the 6×8 elements of a matrix to one.
-func sumOfAll() *program.Program {
+// sumOfAll adds the elements of a matrix to one.
+func sumOfAll(rows, columns int) *program.Program {
 	var b builder
-	x := b.argument(6, 8)
+	x := b.argument(rows, columns)
 	zero := b.op("fill0", program.Fill, "", nil, use{b.scalar(0), ""}, use{b.empty(), ""})
 	sum := []program.Instruction{{Op: "arith.addf", Args: []int{0, 1}}}
-	return b.done(b.op("sum0", program.Reduce, "[m=6] [n=8]", sum, use{x, "m,n"}, use{zero, ""}))
+	nest := fmt.Sprintf("[m=%d] [n=%d]", rows, columns)
+	return b.done(b.op("sum0", program.Reduce, nest, sum, use{x, "m,n"}, use{zero, ""}))
 }
 
 // The partial results are as many as the loop has iterations, and begin with what changes
@@ -51,41 +53,28 @@ func TestPartsOfAMaximum(t *testing.T) {
 }
 
 func TestPartsThatAreRefused(t *testing.T) {
-	for rewrite, want := range map[string]string{
+	refuses(t, sumOfAll(6, 8), map[string]string{
 		"sum0: R(2)":                   "no loop 2; there are 2, counted from 0",
 		"sum0: R(0,2)":                 "has 2 numbers, needs the loop, as in R(0)",
 		"sum0: R(0) R(0)":              "no other loop reduces; split loop 0 of 6 first, as in S(0,3)",
-		"sum0: S(0,3) R(0) R(0)":       "no other loop reduces; split loop 0 of 2 first",
+		"sum0: S(0,3) R(0) R(0)":       "no other loop reduces, and nothing divides loop 0 of 2",
 		"fill0: R(0)":                  "no loop 0",
 		"sum0: R(1)\nsum0.parts: R(1)": "loop 1 is no reduction",
-	} {
-		_, _, err := Rewrite(sumOfAll(), parsed(t, rewrite), Options{Threads: 1})
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want %q", rewrite, err, want)
-		}
-	}
+	})
 }
 
 // What is reduced to one element is shared by the threads; where it is small, or there is
 // but one thread, it stays whole.
 func TestDefaultReducesInParts(t *testing.T) {
-	matrix := func(rows, columns int) *program.Program {
-		var b builder
-		x := b.argument(rows, columns)
-		zero := b.op("fill0", program.Fill, "", nil, use{b.scalar(0), ""}, use{b.empty(), ""})
-		sum := []program.Instruction{{Op: "arith.addf", Args: []int{0, 1}}}
-		p := b.done(b.op("sum0", program.Reduce, "[m="+join([]int{rows}, "")+"] [n="+join([]int{columns}, "")+"]", sum, use{x, "m,n"}, use{zero, ""}))
-		p.Link()
-		return p
-	}
 	for _, c := range []struct {
 		program *program.Program
 		threads int
 		parts   bool
 	}{
-		{matrix(1024, 2048), 2, true}, {matrix(1023, 2048), 2, true}, {matrix(2, 1<<20), 2, true},
-		{matrix(1024, 2048), 1, false}, {matrix(64, 512), 2, false}, {matrix(1023, 2047), 2, false},
+		{sumOfAll(1024, 2048), 2, true}, {sumOfAll(1023, 2048), 2, true}, {sumOfAll(2, 1<<20), 2, true},
+		{sumOfAll(1024, 2048), 1, false}, {sumOfAll(64, 512), 2, false}, {sumOfAll(1023, 2047), 2, false},
 	} {
+		c.program.Link()
 		s := Default(c.program, Machine{Threads: c.threads, VectorLanes: 16})
 		if got := strings.Contains(s.String(), "R("); got != c.parts {
 			t.Errorf("%v on %d threads:\n%s", c.program.Ops[1].Loops, c.threads, s)

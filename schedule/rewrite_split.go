@@ -20,8 +20,8 @@ func (r *rewriter) split() error {
 		return err
 	}
 	loop, size := r.args[0], r.args[1]
-	if loop >= len(r.self().Loops) {
-		return fmt.Errorf("no loop %d; there are %d, counted from 0", loop, len(r.self().Loops))
+	if err := r.hasLoop(loop); err != nil {
+		return err
 	}
 	bound := r.self().Loops[loop].Bound
 	if size <= 1 || size >= bound || bound%size != 0 {

@@ -3,6 +3,7 @@ package schedule
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,7 +26,7 @@ func TestRewrittenPrograms(t *testing.T) {
 		"cut_overlapping":  {oddProduct(), "matmul0: C(1,8,4)"},
 		"cut_reduction":    {oddProduct(), "matmul0: C(2,4)"},
 		"group":            {programs["conv"], "relu0: G(0)"},
-		"parts":            {sumOfAll(), "sum0: S(0,3) R(0)"},
+		"parts":            {sumOfAll(6, 8), "sum0: S(0,3) R(0)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q, _, err := Rewrite(c.program, parsed(t, c.rewrite), Options{Threads: 1})
@@ -34,6 +35,16 @@ func TestRewrittenPrograms(t *testing.T) {
 			}
 			golden(t, filepath.Join("testdata", "rewrites", name+".mlir"), program.Print(q))
 		})
+	}
+}
+
+// refuses expects of each schedule an error that holds some words.
+func refuses(t *testing.T, p *program.Program, words map[string]string) {
+	t.Helper()
+	for text, want := range words {
+		if _, _, err := Rewrite(p, parsed(t, text), Options{Threads: 1}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", text, err, want)
+		}
 	}
 }
 

@@ -44,8 +44,9 @@ func TestRewritesKeepTheResult(t *testing.T) {
 			m.Close()
 		}
 	}
-	for _, kind := range []schedule.Kind{schedule.Split, schedule.Layout, schedule.Cut, schedule.Parts} {
-		if applied[kind] < *rewrites/40 {
+	// R is rarely legal: few operations reduce along two loops.
+	for kind, share := range map[schedule.Kind]int{schedule.Split: 20, schedule.Layout: 20, schedule.Cut: 20, schedule.Parts: 50} {
+		if applied[kind] < *rewrites/share {
 			t.Errorf("%s was tried %d times only", kind, applied[kind])
 		}
 	}
