@@ -8,9 +8,9 @@ import (
 	"nestling/mlir"
 )
 
-// mathFunctions are exp, tanh and erf by additions and multiplications, for a type
-// F of floats, the type I of as many integers and B of as many truth values. Their
-// relative error is below 1e-6.
+// mathFunctions are exp, tanh and erf by arithmetic alone, for a type F of floats, the
+// type I of as many integers and B of as many truth values. Their relative error is
+// below 1e-6.
 //
 //go:embed math.mlir
 var mathFunctions string

@@ -22,6 +22,8 @@ func TestStoresPastTheCaches(t *testing.T) {
 		"of rows that begin within one":  {transposition([][]int{{4104, 2048}}, [][]int{{1, 0}}), "copy0: TP(64,24) T(16,8) V", false},
 		"of parts of lines":              {transposition([][]int{{4096, 2048}}, [][]int{{1, 0}}), "copy0: TP(64,32) T(8,8) V", false},
 		"element by element":             {doubled(2048, 4096), "add0: TP(2,0) T(1,64) V", true},
+		"of a program that leaves room":  {filled(3072, 4096), "fill0: TP(2,0) T(1,64) V", false},
+		"of one that does not":           {filled(4096, 4096), "fill0: TP(2,0) T(1,64) V", true},
 		"in scalars":                     {doubled(2048, 4096), "add0: TP(2,0) NT", false},
 		"of what is added up in a place": {columnSums(), "reduce0: TF(0,64) T(1,16) V\nfill0: V", false},
 	} {
@@ -48,6 +50,16 @@ func doubled(rows, columns int) string {
 		%%y = linalg.add ins(%%x, %%x : %[1]s, %[1]s) outs(%%e : %[1]s) -> %[1]s
 		return %%y : %[1]s
 	}`, m)
+}
+
+// filled is a matrix of ones.
+func filled(rows, columns int) string {
+	return fmt.Sprintf(`func.func @f() -> %[1]s {
+		%%c = arith.constant 1.0 : f32
+		%%e = tensor.empty() : %[1]s
+		%%y = linalg.fill ins(%%c : f32) outs(%%e : %[1]s) -> %[1]s
+		return %%y : %[1]s
+	}`, tensorType([]int{rows, columns}))
 }
 
 // columnSums adds two matrices up in one result.

@@ -74,7 +74,7 @@ func (j *job) keepLoops() error {
 	if err != nil {
 		return err
 	}
-	// LLVM does not see by itself that extremes, too, wait for the one before.
+	// LLVM does not see by itself that each would wait for the one before.
 	several, err := j.compiler.context.ParseAttribute("#llvm.loop_annotation<unroll = <disable = true>, interleave = <count = 4 : i32>>")
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (j *job) keepLoops() error {
 		}
 		if operands := op.Operands(); trips(operands[0], operands[1], operands[2]) > shortLoop {
 			annotation := whole
-			if takesExtreme(op) && trips(operands[0], operands[1], operands[2]) >= longLoop {
+			if waitsForItself(op) && trips(operands[0], operands[1], operands[2]) >= longLoop {
 				annotation = several
 			}
 			op.SetAttribute("loop_annotation", annotation)
@@ -101,10 +101,11 @@ func innermostScalar(loop mlir.Operation) bool {
 	})
 }
 
-// takesExtreme tells a loop that accumulates its largest or smallest element.
-func takesExtreme(loop mlir.Operation) bool {
+// waitsForItself tells a loop that accumulates in one place: a sum, say, or the
+// largest element.
+func waitsForItself(loop mlir.Operation) bool {
 	return slices.ContainsFunc(loop.Body().Operations(), func(op mlir.Operation) bool {
-		return extreme(op) && accumulated(op) && !storedAlong(loop, op)
+		return (accumulates(op) || extreme(op) && accumulated(op)) && !storedAlong(loop, op)
 	})
 }
 
