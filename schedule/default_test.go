@@ -25,10 +25,10 @@ func TestDefault(t *testing.T) {
 			"matmul0: L(1,1,0) T(0,0,4) V\nrelu0: TF(8,32) V\nadd0: V\nmatmul0.in1: TP(64,0) T(16,16) V\nfill0: V\n"},
 		{"a convolution under its epilogue", programs["conv"], avx512,
 			"conv0: C(3,16,16) T(0,0,0,0,4,1,1) V\nrelu0.rest: TF(1,8,2,0) V\nadd0.rest: V\nconv0.rest: T(0,0,0,0,4,1,1) V\nfill1.rest: V\n" +
-				"relu0: TF(1,8,2,0) V\nadd0: V\nfill1: V\ncopy0: TP(1,1,2,0) V\nfill0: TP(1,1,2,0) V\n"},
+				"relu0: TF(1,8,2,0) V\nadd0: V\nfill1: V\ncopy0: TP(1,1,2,0) V\nfill0: TP(1,4,0,0) NT\n"},
 		{"a strided one with channels last", programs["strided"], avx512,
 			"conv0: L(1,1,2,3,0) L(2,0,2,3,1) T(0,0,0,1,4,1,1) V\nrelu0: TF(0,0,1,0) V\nadd0: V\nconv0.out: V\nconv0.in1: TP(8,0,0,0) NT\nfill1: V\n" +
-				"copy0: TP(1,1,2,0) V\nfill0: TP(1,1,2,0) V\n"},
+				"copy0: TP(1,1,2,0) V\nfill0: TP(1,4,0,0) NT\n"},
 		{"strided windows of odd rows", programs["pool"], avx512,
 			"pool0: TF(1,1,1,0,0,0) NT\nfill0: V\n"},
 		{"a reduction along the rows", programs["softmax"], avx512,
@@ -37,7 +37,9 @@ func TestDefault(t *testing.T) {
 			"add1: T(1,0) V\nrelu1: T(1,0) V\nadd0: T(1,0) V\nrelu0: T(1,0) V\n"},
 		{"loops without divisors, cut", programs["prime"], avx512,
 			"matmul0: C(1,32,16) C(0,32) TF(8,0,0) T(0,0,1) V\nmatmul0.rest: C(0,32) TF(16,0,0) T(0,0,1) V\nmatmul0.rest.rest: T(0,0,1) V\n" +
-				"fill0.rest.rest: TP(1,0) V\nfill0.rest: V\nmatmul0.rest2: T(0,0,1) V\nfill0.rest2: TP(1,0) V\nfill0: V\n"},
+				"fill0.rest.rest: NT\nfill0.rest: V\nmatmul0.rest2: T(0,0,1) V\nfill0.rest2: NT\nfill0: V\n"},
+		{"a fill, left to LLVM", filledProgram(3072, 4096), avx512, "fill0: TP(1,0) NT\n"},
+		{"one to be stored past the caches", filledProgram(4096, 4096), avx512, "fill0: TP(1,64) V\n"},
 		{"a large transposition, fetched ahead", transposeProgram(1024), avx512, "generic0: TP(64,128) T(16,16) PF(1) V\n"},
 		{"a long vector without divisors, cut", flatProgram(1000003), Machine{Threads: 2, VectorLanes: 16},
 			"relu0: C(0,999424) TP(64) V\nrelu0.rest: NT\n"},

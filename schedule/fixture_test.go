@@ -275,6 +275,12 @@ func flatProgram(n int) *program.Program {
 	return b.done(b.relu("relu0", fmt.Sprintf("i=%d", n), "i", b.argument(n)))
 }
 
+// filledProgram is fill0 of a matrix.
+func filledProgram(rows, columns int) *program.Program {
+	var b builder
+	return b.done(b.fill("fill0", 0, fmt.Sprintf("i=%d j=%d", rows, columns), "i,j", rows, columns))
+}
+
 // rowsProgram is fill0, sum0 over rows, exp0 over the sums.
 func rowsProgram(rows, columns int) *program.Program {
 	var b builder
