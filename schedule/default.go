@@ -124,7 +124,7 @@ func (r rule) candidates() [][]Action {
 			all = append(all, []Action{{Kind: Vectorize}})
 		}
 		all = append(all, []Action{{Kind: Tile, Sizes: r.dividing(vector)}, {Kind: Vectorize}})
-	case onlyWrites(r.self()) && r.self().Iterations() < farWritten:
+	case r.onlyWrites() && r.self().Iterations() < farWritten:
 	default:
 		outer := r.outerTile()
 		if transposed(r.self()) >= 0 {
@@ -145,14 +145,20 @@ func (r rule) candidates() [][]Action {
 // only vectors are.
 const farWritten = 1 << 24
 
-// onlyWrites tells an operation that reads no more than an element for every run of its
-// result, as fills do: LLVM's loop, one vector an iteration, is a few percent faster than
-// the same vectors in blocks.
-func onlyWrites(o *program.Op) bool {
-	lanes := lanesLoop(o)
-	reads := func(x program.Operand) bool { return uses(x.Map, lanes) }
-	return lanes >= 0 && len(parallelLoops(o)) == len(o.Loops) && !slices.ContainsFunc(o.Operands[:len(o.Operands)-1], reads)
+// onlyWrites tells an operation that reads next to nothing beside what it writes, as fills
+// and broadcasts do: LLVM's loop, one vector an iteration, is a few percent faster than the
+// same vectors in blocks. Only along rows, for that loop is not shared by threads.
+func (r rule) onlyWrites() bool {
+	o, read := r.self(), 0
+	for _, operand := range o.Operands[:len(o.Operands)-1] {
+		read += r.state.program.Values[operand.Value].Elements()
+	}
+	rows := len(parallelLoops(o)) > 1 && len(parallelLoops(o)) == len(o.Loops)
+	return rows && o.Arith.Total() == 0 && float64(read)*nextToNothing <= o.Iterations()
 }
+
+// nextToNothing is how much smaller that is.
+const nextToNothing = 16
 
 // nestHas reports whether some operation in the operation's nest satisfies a condition.
 func (r rule) nestHas(holds func(*program.Op) bool) bool {
