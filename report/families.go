@@ -20,7 +20,7 @@ const (
 // Families is the table of default schedules, a row per program.
 func Families(rows []results.FamilyRow) *Table {
 	t := &Table{Header: []string{"program", "unscheduled (ms)", "default (ms)", "speedup", "GFLOP/s", "of peak", "GB/s", "plain loop", "share", "error"}}
-	slower, large, below, failed := 0, 0, 0, 0
+	slower, same, large, below, failed := 0, 0, 0, 0, 0
 	for _, r := range rows {
 		if r.Error != "" {
 			failed++
@@ -29,7 +29,11 @@ func Families(rows []results.FamilyRow) *Table {
 			continue
 		}
 		speedup, share := Cell{Text: ratio(r.Speedup), Style: Good}, Cell{}
-		if r.Speedup < leastSpeedup {
+		switch {
+		case r.Unchanged():
+			same++
+			speedup = Cell{Text: "same code"}
+		case r.Speedup < leastSpeedup:
 			slower++
 			speedup.Style = Bad
 		}
@@ -50,7 +54,7 @@ func Families(rows []results.FamilyRow) *Table {
 		}
 		t.Rows = append(t.Rows, cells)
 	}
-	t.Notes = append(t.Notes, Cell{Text: fmt.Sprintf("%d programs: %d failed, %d slower than unscheduled; of %d that move more than %d MB, %d below %.0f %% of a plain loop's bandwidth",
-		len(rows), failed, slower, large, beyondCaches>>20, below, 100*leastStreamShare)})
+	t.Notes = append(t.Notes, Cell{Text: fmt.Sprintf("%d programs: %d failed, %d slower than unscheduled, %d the same code; of %d that move more than %d MB, %d below %.0f %% of a plain loop's bandwidth",
+		len(rows), failed, slower, same, large, beyondCaches>>20, below, 100*leastStreamShare)})
 	return t
 }

@@ -147,18 +147,23 @@ const farWritten = 1 << 24
 
 // onlyWrites tells an operation that reads next to nothing beside what it writes, as fills
 // and broadcasts do: LLVM's loop, one vector an iteration, is a few percent faster than the
-// same vectors in blocks. Only along rows, for that loop is not shared by threads.
+// same vectors in blocks. Threads do not share that loop: where they pay there must be
+// rows for them.
 func (r rule) onlyWrites() bool {
 	o, read := r.self(), 0
 	for _, operand := range o.Operands[:len(o.Operands)-1] {
 		read += r.state.program.Values[operand.Value].Elements()
 	}
-	rows := len(parallelLoops(o)) > 1 && len(parallelLoops(o)) == len(o.Loops)
-	return rows && o.Arith.Total() == 0 && float64(read)*nextToNothing <= o.Iterations()
+	loops := len(parallelLoops(o))
+	return loops == len(o.Loops) && (loops > 1 || o.Iterations() < sharedWrites) && o.Arith.Total() == 0 && float64(read)*nextToNothing <= o.Iterations()
 }
 
-// nextToNothing is how much smaller that is.
-const nextToNothing = 16
+const (
+	// nextToNothing is how much less is read than written.
+	nextToNothing = 16
+	// sharedWrites is how many elements are worth a second thread.
+	sharedWrites = 1 << 21
+)
 
 // nestHas reports whether some operation in the operation's nest satisfies a condition.
 func (r rule) nestHas(holds func(*program.Op) bool) bool {
