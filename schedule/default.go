@@ -124,7 +124,7 @@ func (r rule) candidates() [][]Action {
 			all = append(all, []Action{{Kind: Vectorize}})
 		}
 		all = append(all, []Action{{Kind: Tile, Sizes: r.dividing(vector)}, {Kind: Vectorize}})
-	case r.onlyWrites() && r.self().Iterations() < farWritten:
+	case r.onlyWrites(): // the loops below
 	default:
 		outer := r.outerTile()
 		if transposed(r.self()) >= 0 {
@@ -141,29 +141,30 @@ func (r rule) candidates() [][]Action {
 	return append(all, r.scalarLoops(), r.parallelRows(), []Action{{Kind: NoTransform}})
 }
 
-// farWritten is how many elements a result has that is better stored past the caches, as
-// only vectors are.
-const farWritten = 1 << 24
+// What only writes.
+const (
+	// minWriteReadRatio is how many elements it writes for one that it reads.
+	minWriteReadRatio = 16
+	// minSharedWrites is how many elements are worth a second thread.
+	minSharedWrites = 1 << 21
+	// maxNearWrites is how many elements, 64 MB, are left in the caches; more are better
+	// stored past them, as only vectors are.
+	maxNearWrites = 1 << 24
+)
 
 // onlyWrites tells an operation that reads next to nothing beside what it writes, as fills
 // and broadcasts do: LLVM's loop, one vector an iteration, is a few percent faster than the
 // same vectors in blocks. Threads do not share that loop: where they pay there must be
 // rows for them.
 func (r rule) onlyWrites() bool {
-	o, read := r.self(), 0
+	o, reads := r.self(), 0
 	for _, operand := range o.Operands[:len(o.Operands)-1] {
-		read += r.state.program.Values[operand.Value].Elements()
+		reads += r.state.program.Values[operand.Value].Elements()
 	}
-	loops := len(parallelLoops(o))
-	return loops == len(o.Loops) && (loops > 1 || o.Iterations() < sharedWrites) && o.Arith.Total() == 0 && float64(read)*nextToNothing <= o.Iterations()
+	rows := len(parallelLoops(o)) > 1 || r.machine.Threads == 1 || o.Iterations() < minSharedWrites
+	return rows && !r.state.reduces(r.op) && o.Arith.Total() == 0 &&
+		float64(reads)*minWriteReadRatio <= o.Iterations() && o.Iterations() < maxNearWrites
 }
-
-const (
-	// nextToNothing is how much less is read than written.
-	nextToNothing = 16
-	// sharedWrites is how many elements are worth a second thread.
-	sharedWrites = 1 << 21
-)
 
 // nestHas reports whether some operation in the operation's nest satisfies a condition.
 func (r rule) nestHas(holds func(*program.Op) bool) bool {

@@ -39,6 +39,9 @@ func TestDefault(t *testing.T) {
 			"matmul0: C(1,32,16) C(0,32) TF(8,0,0) T(0,0,1) V\nmatmul0.rest: C(0,32) TF(16,0,0) T(0,0,1) V\nmatmul0.rest.rest: T(0,0,1) V\n" +
 				"fill0.rest.rest: NT\nfill0.rest: V\nmatmul0.rest2: T(0,0,1) V\nfill0.rest2: NT\nfill0: V\n"},
 		{"a fill, left to LLVM", filledProgram(3072, 4096), avx512, "fill0: TP(1,0) NT\n"},
+		{"of one image", filledProgram(1, 4096), avx512, "fill0: NT\n"},
+		{"of a vector, for one thread", filledProgram(1, 1<<20), Machine{Threads: 2, VectorLanes: 16}, "fill0: NT\n"},
+		{"of a longer one, for two", filledProgram(1, 1<<22), Machine{Threads: 2, VectorLanes: 16}, "fill0: TP(0,64) V\n"},
 		{"one to be stored past the caches", filledProgram(4096, 4096), avx512, "fill0: TP(1,64) V\n"},
 		{"a large transposition, fetched ahead", transposeProgram(1024), avx512, "generic0: TP(64,128) T(16,16) PF(1) V\n"},
 		{"a long vector without divisors, cut", flatProgram(1000003), Machine{Threads: 2, VectorLanes: 16},

@@ -1,34 +1,41 @@
 package compiler
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"nestling/codegen"
 )
 
-// What the code generator tells LLVM reaches it: extremes of rows in several
-// accumulators, those of columns as they are, and what prepares for size.
+// What the code generator tells LLVM reaches it: sums and extremes of rows in several
+// accumulators unless much is left over, those of columns as they are, and what prepares
+// for size.
 func TestHints(t *testing.T) {
 	c := New()
 	defer c.Close()
-	reduce := func(dimension, size string) string {
-		return `func.func @m(%x: tensor<128x256xf32>) -> tensor<` + size + `xf32> {
-			%c = arith.constant -1.0e+30 : f32
-			%e = tensor.empty() : tensor<` + size + `xf32>
-			%z = linalg.fill ins(%c : f32) outs(%e : tensor<` + size + `xf32>) -> tensor<` + size + `xf32>
-			%y = linalg.reduce { arith.maximumf } ins(%x : tensor<128x256xf32>) outs(%z : tensor<` + size + `xf32>) dimensions = [` + dimension + `]
-			return %y : tensor<` + size + `xf32>
-		}`
+	reduce := func(how string, columns int, dimension, size string) string {
+		return fmt.Sprintf(`func.func @m(%%x: tensor<128x%[2]dxf32>) -> tensor<%[4]sxf32> {
+			%%c = arith.constant -1.0e+30 : f32
+			%%e = tensor.empty() : tensor<%[4]sxf32>
+			%%z = linalg.fill ins(%%c : f32) outs(%%e : tensor<%[4]sxf32>) -> tensor<%[4]sxf32>
+			%%y = linalg.reduce { arith.%[1]s } ins(%%x : tensor<128x%[2]dxf32>) outs(%%z : tensor<%[4]sxf32>) dimensions = [%[3]s]
+			return %%y : tensor<%[4]sxf32>
+		}`, how, columns, dimension, size)
 	}
+	const four = "loop_interleave<count = 4"
 	for name, k := range map[string]struct {
 		module, schedule, text string
 		want                   bool
 	}{
-		"rows":    {reduce("1", "128"), "", "loop_interleave<count = 4", true},
-		"columns": {reduce("0", "256"), "", "loop_interleave<count = 4", false},
-		"prepare": {product("{nestling.weight}"), "matmul0: L(1,1,0) NT", "optsize", true},
-		"run":     {product(""), "", "optsize", false},
+		"extremes of rows":    {reduce("maximumf", 256, "1", "128"), "", four, true},
+		"extremes of columns": {reduce("maximumf", 256, "0", "256"), "", four, false},
+		"sums of rows":        {reduce("addf", 509, "1", "128"), "", four, true},
+		"sums of columns":     {reduce("addf", 256, "0", "256"), "", four, false},
+		"sums of short rows":  {reduce("addf", 32, "1", "128"), "", four, false},
+		"sums with a rest":    {reduce("addf", 100, "1", "128"), "", four, false},
+		"prepare":             {product("{nestling.weight}"), "matmul0: L(1,1,0) NT", "optsize", true},
+		"run":                 {product(""), "", "optsize", false},
 	} {
 		r := compileAs(t, c, analyse(t, c, k.module), k.schedule, codegen.Request{Threads: 1, IR: true})
 		found := false

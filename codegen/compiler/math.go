@@ -10,7 +10,7 @@ import (
 
 // mathFunctions are exp, tanh and erf by arithmetic alone, for a type F of floats, the
 // type I of as many integers and B of as many truth values. Their relative error is
-// below 1e-6.
+// below 1e-6 where the result is no subnormal number.
 //
 //go:embed math.mlir
 var mathFunctions string

@@ -51,10 +51,10 @@ func.func private @nestling.exp(%x: F) -> F {
   return %y2 : F
 }
 
-// tanh(x): ±b·P(b²)/Q(b²) with b = min(|x|, 9.02), and no more than 1. P and Q are those
-// whose largest relative error is least for tanh(b)·(1 + 1.5e-7·(b/9.02)⁸): the result at
-// the end of the range is 1 whichever way its operations are rounded. A NaN passes both
-// selections.
+// tanh(x): ±b·P(b²)/Q(b²) with b = min(|x|, 9.02), and no more than 1. Before their
+// coefficients were rounded, P and Q (of constant terms 1) were those whose largest relative
+// error is least for tanh(b)·(1 + 1.5e-7·(b/9.02)⁸): so the result at the end of the range is
+// 1, with fused multiply-adds and without. A NaN passes both selections.
 func.func private @nestling.tanh(%x: F) -> F {
   %a = math.absf %x : F
   %limit = arith.constant dense<9.02> : F

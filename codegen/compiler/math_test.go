@@ -45,16 +45,11 @@ func TestMathIsAccurate(t *testing.T) {
 		{"exp", -87, 88.7, math.Exp}, {"exp", -1e-3, 1e-3, math.Exp}, {"tanh", -12, 12, math.Tanh}, {"tanh", -1e-3, 1e-3, math.Tanh},
 		{"erf", -6, 6, math.Erf}, {"erf", -1e-3, 1e-3, math.Erf},
 	} {
-		source := fmt.Sprintf(`func.func @f(%%x: tensor<%[1]dxf32>) -> tensor<%[1]dxf32> {
-  %%e = tensor.empty() : tensor<%[1]dxf32>
-  %%y = linalg.%[2]s ins(%%x : tensor<%[1]dxf32>) outs(%%e : tensor<%[1]dxf32>) -> tensor<%[1]dxf32>
-  return %%y : tensor<%[1]dxf32>
-}`, points, f.name)
 		x := make([]float32, points)
 		for i := range x {
 			x[i] = float32(f.from + (f.to-f.from)*float64(i)/points)
 		}
-		y := runMath(t, c, source, x)
+		y := runMath(t, c, mathOf(f.name, points), x)
 		for i := range x {
 			want := f.of(float64(x[i]))
 			if got := float64(y[i]); math.Abs(got-want) > 1e-6*math.Abs(want) {
@@ -64,17 +59,49 @@ func TestMathIsAccurate(t *testing.T) {
 	}
 }
 
+// No result is beyond 1, at the end of their ranges it is 1, and the sign of a zero stays.
+func TestBoundedMath(t *testing.T) {
+	c := New()
+	defer c.Close()
+	for name, limit := range map[string]float32{"tanh": 9.02, "erf": 3.95} {
+		x := []float32{limit, math.Nextafter32(limit, 0), math.Nextafter32(limit, 10), float32(math.Copysign(0, -1)), 1e-40}
+		for len(x) < 1<<14 {
+			x = append(x, limit*float32(len(x))/(1<<14))
+		}
+		y := runMath(t, c, mathOf(name, len(x)), x)
+		for i := range y {
+			if y[i] > 1 {
+				t.Errorf("%s(%g) = %g, beyond 1", name, x[i], y[i])
+			}
+		}
+		if y[0] != 1 || y[1] != 1 || y[2] != 1 {
+			t.Errorf("%s at %g: %v, want 1", name, limit, y[:3])
+		}
+		if y[3] != 0 || !math.Signbit(float64(y[3])) {
+			t.Errorf("%s(-0) = %g", name, y[3])
+		}
+		if y[4] < x[4]*0.99 || y[4] > x[4]*1.2 {
+			t.Errorf("%s(%g) = %g", name, x[4], y[4])
+		}
+	}
+}
+
+// mathOf applies an operation to n numbers.
+func mathOf(name string, n int) string {
+	return fmt.Sprintf(`func.func @f(%%x: tensor<%[1]dxf32>) -> tensor<%[1]dxf32> {
+  %%e = tensor.empty() : tensor<%[1]dxf32>
+  %%y = linalg.%[2]s ins(%%x : tensor<%[1]dxf32>) outs(%%e : tensor<%[1]dxf32>) -> tensor<%[1]dxf32>
+  return %%y : tensor<%[1]dxf32>
+}`, n, name)
+}
+
 // What is no number, or no finite one.
 func TestMathAtTheEdges(t *testing.T) {
 	c := New()
 	defer c.Close()
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	for name, want := range map[string][]float32{"exp": {nan, inf, 0, 1, inf, 0}, "tanh": {nan, 1, -1, 0, 1, -1}, "erf": {nan, 1, -1, 0, 1, -1}} {
-		got := runMath(t, c, fmt.Sprintf(`func.func @f(%%x: tensor<6xf32>) -> tensor<6xf32> {
-  %%e = tensor.empty() : tensor<6xf32>
-  %%y = linalg.%s ins(%%x : tensor<6xf32>) outs(%%e : tensor<6xf32>) -> tensor<6xf32>
-  return %%y : tensor<6xf32>
-}`, name), []float32{nan, inf, -inf, 0, 200, -200})
+		got := runMath(t, c, mathOf(name, 6), []float32{nan, inf, -inf, 0, 200, -200})
 		for i := range want {
 			if got[i] != want[i] && (got[i] == got[i] || want[i] == want[i]) {
 				t.Errorf("%s: result %d is %g, want %g", name, i, got[i], want[i])

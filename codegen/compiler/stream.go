@@ -13,16 +13,16 @@ const (
 	// have left those of usual processors before anyone reads it again, and an ordinary
 	// store reads the line from memory first.
 	streamedBytes = 32 << 20
-	// sweptBytes is how much a program touches, its arguments and results together, before
-	// it does so: of less than that, a good part stays in a last-level cache of 32 MB from
-	// one run to the next, and is written there at twice the speed.
+	// sweptBytes is how much a program's arguments and results come to before that happens:
+	// of less, a good part stays in a last-level cache of 32 MB from one run to the next,
+	// and is written there at twice the speed.
 	sweptBytes = 64 << 20
 )
 
 // storePastCaches marks the stores of large results that are nothing but stored. Those are
 // stores of whole lines, whose place is known to be one.
 func (j *job) storePastCaches() error {
-	if j.touchedBytes() < sweptBytes {
+	if j.swept() < sweptBytes {
 		return nil
 	}
 	run, _, err := functions(j.module)
@@ -48,8 +48,8 @@ func (j *job) storePastCaches() error {
 	return nil
 }
 
-// touchedBytes is the size of what a run is given and what it gives.
-func (j *job) touchedBytes() (n int64) {
+// swept is the size of what a run is given and what it gives, in bytes.
+func (j *job) swept() (n int64) {
 	for _, t := range slices.Concat(j.entry.run.arguments, j.entry.run.results) {
 		n += t.bytes()
 	}

@@ -18,7 +18,7 @@ func TestStoresPastTheCaches(t *testing.T) {
 		streams          bool
 	}{
 		"a transposition":                {transposition([][]int{{4096, 2048}}, [][]int{{1, 0}}), "copy0: TP(64,32) T(16,16) V", true},
-		"of a result that is not large":  {transposition([][]int{{4096, 1024}}, [][]int{{1, 0}}), "copy0: TP(64,32) T(16,16) V", false},
+		"of results that are not large":  {transposition([][]int{{4096, 1024}, {4096, 1024}}, [][]int{{1, 0}, {1, 0}}), "copy0: TP(64,32) T(16,16) V\ncopy1: TP(64,32) T(16,16) V", false},
 		"of rows that begin within one":  {transposition([][]int{{4104, 2048}}, [][]int{{1, 0}}), "copy0: TP(64,24) T(16,8) V", false},
 		"of parts of lines":              {transposition([][]int{{4096, 2048}}, [][]int{{1, 0}}), "copy0: TP(64,32) T(8,8) V", false},
 		"element by element":             {doubled(2048, 4096), "add0: TP(2,0) T(1,64) V", true},

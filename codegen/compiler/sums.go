@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -63,8 +64,15 @@ func accumulated(op mlir.Operation) bool {
 // the window of a pooling, say, whose surrounding loop it can then vectorize.
 const shortLoop = 8
 
-// longLoop is how many iterations fill four vectors.
-const longLoop = 64
+// interleaved is how many iterations fill four vectors of 16 lanes.
+const interleaved = 64
+
+// interleaves reports whether a loop of so many iterations is worth four accumulators: what
+// is left over, scalar by scalar, must be little.
+func interleaves(trips float64) bool {
+	const little = 4 // of the whole, one in so many
+	return trips >= interleaved && little*math.Mod(trips, interleaved) <= trips
+}
 
 // keepLoops stops LLVM from unrolling longer innermost loops over scalars, which it
 // would do before it vectorizes loops, and could not do that any more; except where it
@@ -74,7 +82,7 @@ func (j *job) keepLoops() error {
 	if err != nil {
 		return err
 	}
-	// LLVM does not see by itself that each would wait for the one before.
+	// LLVM does not see by itself that each sum or extreme waits for the one before.
 	several, err := j.compiler.context.ParseAttribute("#llvm.loop_annotation<unroll = <disable = true>, interleave = <count = 4 : i32>>")
 	if err != nil {
 		return err
@@ -85,7 +93,7 @@ func (j *job) keepLoops() error {
 		}
 		if operands := op.Operands(); trips(operands[0], operands[1], operands[2]) > shortLoop {
 			annotation := whole
-			if waitsForItself(op) && trips(operands[0], operands[1], operands[2]) >= longLoop {
+			if waitsForItself(op) && interleaves(trips(operands[0], operands[1], operands[2])) {
 				annotation = several
 			}
 			op.SetAttribute("loop_annotation", annotation)
