@@ -185,7 +185,7 @@ func (r *Row) judge(ctx context.Context, lab env.Lab, m schedule.Machine, c Case
 			r.Speedups[name] = stats.Median(ratios[0]) / stats.Median(ratios[i+1])
 		}
 	}
-	r.Share = r.Speedups[Greedy] / r.Best()
+	r.Share = r.shareOf(Greedy)
 	return nil
 }
 
@@ -201,13 +201,16 @@ func (r *Row) Best() float64 {
 	return best
 }
 
+// shareOf is a contestant's speed as a share of the best known.
+func (r *Row) shareOf(contestant string) float64 { return r.Speedups[contestant] / r.Best() }
+
 // Shares lists a contestant's speeds as shares of the best known of each program, of the
 // programs on which it has one.
 func Shares(rows []*Row, contestant string) []float64 {
 	var out []float64
 	for _, r := range rows {
-		if s := r.Speedups[contestant]; s > 0 {
-			out = append(out, s/r.Best())
+		if r.Speedups[contestant] > 0 {
+			out = append(out, r.shareOf(contestant))
 		}
 	}
 	return out

@@ -57,6 +57,7 @@ func.func private @nestling.exp(%x: F) -> F {
 // 1, with fused multiply-adds and without. A NaN passes both selections.
 func.func private @nestling.tanh(%x: F) -> F {
   %a = math.absf %x : F
+  %one = arith.constant dense<1.0> : F
   %limit = arith.constant dense<9.02> : F
   %beyond = arith.cmpf olt, %limit, %a : F
   %b = arith.select %beyond, %limit, %a : B, F
@@ -65,7 +66,6 @@ func.func private @nestling.tanh(%x: F) -> F {
   %pc3 = arith.constant dense<2.059162e-05> : F
   %pc2 = arith.constant dense<3.4944848e-03> : F
   %pc1 = arith.constant dense<1.3380088e-01> : F
-  %pc0 = arith.constant dense<1.0> : F
   %pm3 = arith.mulf %pc4, %u fastmath<contract> : F
   %p3 = arith.addf %pm3, %pc3 fastmath<contract> : F
   %pm2 = arith.mulf %p3, %u fastmath<contract> : F
@@ -73,12 +73,11 @@ func.func private @nestling.tanh(%x: F) -> F {
   %pm1 = arith.mulf %p2, %u fastmath<contract> : F
   %p1 = arith.addf %pm1, %pc1 fastmath<contract> : F
   %pm0 = arith.mulf %p1, %u fastmath<contract> : F
-  %p0 = arith.addf %pm0, %pc0 fastmath<contract> : F
+  %p0 = arith.addf %pm0, %one fastmath<contract> : F
   %qc4 = arith.constant dense<7.7670666e-07> : F
   %qc3 = arith.constant dense<3.2838556e-04> : F
   %qc2 = arith.constant dense<2.5872754e-02> : F
   %qc1 = arith.constant dense<4.6713403e-01> : F
-  %qc0 = arith.constant dense<1.0> : F
   %qm3 = arith.mulf %qc4, %u fastmath<contract> : F
   %q3 = arith.addf %qm3, %qc3 fastmath<contract> : F
   %qm2 = arith.mulf %q3, %u fastmath<contract> : F
@@ -86,10 +85,9 @@ func.func private @nestling.tanh(%x: F) -> F {
   %qm1 = arith.mulf %q2, %u fastmath<contract> : F
   %q1 = arith.addf %qm1, %qc1 fastmath<contract> : F
   %qm0 = arith.mulf %q1, %u fastmath<contract> : F
-  %q0 = arith.addf %qm0, %qc0 fastmath<contract> : F
+  %q0 = arith.addf %qm0, %one fastmath<contract> : F
   %above = arith.mulf %p0, %b : F
   %r = arith.divf %above, %q0 : F
-  %one = arith.constant dense<1.0> : F
   %over = arith.cmpf olt, %one, %r : F
   %s = arith.select %over, %one, %r : B, F
   %y = math.copysign %s, %x : F
@@ -99,6 +97,7 @@ func.func private @nestling.tanh(%x: F) -> F {
 // erf(x): as tanh, with b = min(|x|, 3.95), for erf(b)·(1 + 2e-7·(b/3.95)⁸).
 func.func private @nestling.erf(%x: F) -> F {
   %a = math.absf %x : F
+  %one = arith.constant dense<1.0> : F
   %limit = arith.constant dense<3.95> : F
   %beyond = arith.cmpf olt, %limit, %a : F
   %b = arith.select %beyond, %limit, %a : B, F
@@ -124,7 +123,6 @@ func.func private @nestling.erf(%x: F) -> F {
   %qc3 = arith.constant dense<1.505458e-02> : F
   %qc2 = arith.constant dense<1.1455601e-01> : F
   %qc1 = arith.constant dense<5.030801e-01> : F
-  %qc0 = arith.constant dense<1.0> : F
   %qm4 = arith.mulf %qc5, %u fastmath<contract> : F
   %q4 = arith.addf %qm4, %qc4 fastmath<contract> : F
   %qm3 = arith.mulf %q4, %u fastmath<contract> : F
@@ -134,10 +132,9 @@ func.func private @nestling.erf(%x: F) -> F {
   %qm1 = arith.mulf %q2, %u fastmath<contract> : F
   %q1 = arith.addf %qm1, %qc1 fastmath<contract> : F
   %qm0 = arith.mulf %q1, %u fastmath<contract> : F
-  %q0 = arith.addf %qm0, %qc0 fastmath<contract> : F
+  %q0 = arith.addf %qm0, %one fastmath<contract> : F
   %above = arith.mulf %p0, %b : F
   %r = arith.divf %above, %q0 : F
-  %one = arith.constant dense<1.0> : F
   %over = arith.cmpf olt, %one, %r : F
   %s = arith.select %over, %one, %r : B, F
   %y = math.copysign %s, %x : F

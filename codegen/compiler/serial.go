@@ -54,11 +54,10 @@ func cost(op mlir.Operation) float64 {
 	}
 	switch op.Name() {
 	case "scf.for":
-		operands := op.Operands()
 		if innermostScalar(op) {
 			inside *= vectorizedShare
 		}
-		return inside * trips(operands[0], operands[1], operands[2])
+		return inside * loopTrips(op)
 	case "scf.parallel":
 		n := len(op.Body().Arguments())
 		operands := op.Operands()
@@ -112,6 +111,12 @@ func vectorElements(t mlir.Type) float64 {
 		n *= float64(d)
 	}
 	return n
+}
+
+// loopTrips is how often a serial loop goes round.
+func loopTrips(loop mlir.Operation) float64 {
+	operands := loop.Operands()
+	return trips(operands[0], operands[1], operands[2])
 }
 
 // trips is how often a loop with these bounds and this step goes round.

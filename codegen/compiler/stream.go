@@ -6,23 +6,18 @@ import (
 	"slices"
 
 	"nestling/mlir"
+	"nestling/schedule"
 )
 
-const (
-	// streamedBytes is the size from which a result is stored past the caches: it would
-	// have left those of usual processors before anyone reads it again, and an ordinary
-	// store reads the line from memory first.
-	streamedBytes = 32 << 20
-	// sweptBytes is how much a program's arguments and results come to before that happens:
-	// of less, a good part stays in a last-level cache of 32 MB from one run to the next,
-	// and is written there at twice the speed.
-	sweptBytes = 64 << 20
-)
+// streamedBytes is the size from which a result is stored past the caches: it would have
+// left those of usual processors before anyone reads it again, and an ordinary store reads
+// the line from memory first.
+const streamedBytes = 32 << 20
 
-// storePastCaches marks the stores of large results that are nothing but stored. Those are
-// stores of whole lines, whose place is known to be one.
+// storePastCaches marks the stores of large results that are nothing but stored, of programs
+// that sweep the caches. Those are stores of whole lines, whose place is known to be one.
 func (j *job) storePastCaches() error {
-	if j.swept() < sweptBytes {
+	if j.swept() < schedule.SweptBytes {
 		return nil
 	}
 	run, _, err := functions(j.module)

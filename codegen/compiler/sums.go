@@ -91,12 +91,12 @@ func (j *job) keepLoops() error {
 		if op.Name() != "scf.for" || !innermostScalar(op) || staysInRegisters(op) {
 			continue
 		}
-		if operands := op.Operands(); trips(operands[0], operands[1], operands[2]) > shortLoop {
-			annotation := whole
-			if waitsForItself(op) && interleaves(trips(operands[0], operands[1], operands[2])) {
-				annotation = several
-			}
-			op.SetAttribute("loop_annotation", annotation)
+		switch n := loopTrips(op); {
+		case n <= shortLoop:
+		case interleaves(n) && waitsForItself(op):
+			op.SetAttribute("loop_annotation", several)
+		default:
+			op.SetAttribute("loop_annotation", whole)
 		}
 	}
 	return nil
