@@ -28,8 +28,6 @@ type Episode struct {
 
 	waiting []string // operations whose rewrites are to come
 	current string   // the operation being rewritten
-	made    []schedule.Action
-	entries schedule.Schedule // of rewrites
 
 	order []int // of operations, for loop actions
 	at    int   // index into order
@@ -59,7 +57,7 @@ func (e *Episode) Done() bool { return !e.Rewriting() && e.at == len(e.order) }
 
 // Schedule is what has been chosen so far.
 func (e *Episode) Schedule() schedule.Schedule {
-	return schedule.Join(e.entries, e.state.Schedule())
+	return schedule.Join(e.stage.entries, e.state.Schedule())
 }
 
 // Program is what is being scheduled.
@@ -82,10 +80,9 @@ func (e *Episode) self() *program.Op { return &e.stage.program.Ops[e.op()] }
 // nextRewritten goes on to the next operation that has something to rewrite, or else to
 // the loops.
 func (e *Episode) nextRewritten() {
-	e.made = nil
 	for len(e.waiting) > 0 {
 		e.current, e.waiting = e.waiting[0], e.waiting[1:]
-		if len(e.space.rewrites(e.stage, e.current, nil)) > 0 {
+		if len(e.space.rewrites(e.stage, e.current)) > 0 {
 			return
 		}
 	}
@@ -158,7 +155,7 @@ func (e *Episode) act(a action) error {
 		e.nextRewritten()
 		return nil
 	case e.Rewriting():
-		return e.rewrite(a.action())
+		return e.rewrite(a.offers[0])
 	}
 	op := e.op()
 	if err := e.state.Apply(op, a.action()); err != nil {
@@ -172,29 +169,18 @@ func (e *Episode) act(a action) error {
 	return nil
 }
 
-func (e *Episode) rewrite(a schedule.Action) error {
-	made := append(slices.Clone(e.made), a)
-	entries := append(slices.Clone(e.before()), schedule.OpSchedule{Op: e.current, Actions: made})
-	next, err := e.space.after(e.stage, entries, e.current, a)
+func (e *Episode) rewrite(o offer) error {
+	next, err := e.space.after(o.from, e.current, o.action)
 	if err != nil {
 		return err
 	}
 	e.waiting = append(e.waiting, schedule.Added(e.stage.program, next.program)...)
-	e.past = append(e.past, pastAction{e.current, a})
-	e.made, e.entries, e.stage = made, entries, next
-	e.state = schedule.NewState(next.program)
-	if len(e.space.rewrites(next, e.current, made)) == 0 {
+	e.past = append(e.past, pastAction{e.current, o.action})
+	e.stage, e.state = next, schedule.NewState(next.program)
+	if len(e.space.rewrites(next, e.current)) == 0 {
 		e.nextRewritten()
 	}
 	return nil
-}
-
-// before are the rewrites of the operations before the current one.
-func (e *Episode) before() schedule.Schedule {
-	if len(e.made) > 0 {
-		return e.entries[:len(e.entries)-1]
-	}
-	return e.entries
 }
 
 // Clone is an independent episode at the same place.
@@ -202,7 +188,6 @@ func (e *Episode) Clone() *Episode {
 	c := *e
 	c.state = e.state.Clone()
 	// What is appended to one of the two must not be seen by the other.
-	c.waiting, c.made, c.entries = slices.Clip(e.waiting), slices.Clip(e.made), slices.Clip(e.entries)
-	c.past, c.answers = slices.Clip(e.past), slices.Clip(e.answers)
+	c.waiting, c.past, c.answers = slices.Clip(e.waiting), slices.Clip(e.past), slices.Clip(e.answers)
 	return &c
 }

@@ -53,7 +53,7 @@ func (e *Episode) DefaultLoops() schedule.Schedule {
 
 // wanted is the action that a schedule has next for the current operation.
 func (e *Episode) wanted(s schedule.Schedule) schedule.Action {
-	taken, rest := len(e.made), schedule.Action{Kind: goOn}
+	taken, rest := len(e.stage.made(e.current)), schedule.Action{Kind: goOn}
 	if !e.Rewriting() {
 		taken, rest = len(e.state.Actions(e.op())), schedule.Action{Kind: schedule.NoTransform}
 	}

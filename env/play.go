@@ -100,11 +100,12 @@ func (e *Episode) Vary(answers []int, rng *rand.Rand) Step {
 	})
 }
 
-// DrawRewrite makes a rewrite of the current operation, each that is offered as likely as
-// any other whatever its kind, and returns it with what was seen. Operations must still
-// be being rewritten.
+// DrawRewrite makes a rewrite of the current operation, each kind that is offered as
+// likely as any other, and each of that kind, and returns it with what was seen.
+// Operations must still be being rewritten.
 func (e *Episode) DrawRewrite(rng *rand.Rand) Step {
-	offers := e.space.rewrites(e.stage, e.current, e.made)
+	kinds := byKind(e.space.rewrites(e.stage, e.current))
+	offers := kinds[rng.IntN(len(kinds))].offers
 	s, err := e.take(offers[rng.IntN(len(offers))].action)
 	if err != nil {
 		panic("env: what is offered cannot be taken: " + err.Error())

@@ -96,7 +96,7 @@ func (e *Episode) options() []option {
 // kinds lists the actions that are legal now.
 func (e *Episode) kinds() []option {
 	if e.Rewriting() {
-		return append(byKind(e.space.rewrites(e.stage, e.current, e.made)), option{kind: goOn})
+		return append(byKind(e.space.rewrites(e.stage, e.current)), option{kind: goOn})
 	}
 	op := e.op()
 	out := byKind(e.loopOffers(op))
@@ -138,7 +138,7 @@ func (e *Episode) loopOffers(op int) []offer {
 	var out []offer
 	for _, a := range candidates {
 		if e.space.rules.kind(a.Kind, volume(e.tile(op))) && e.state.Check(op, a) == nil {
-			out = append(out, offer{a, a.Args})
+			out = append(out, offer{action: a, words: a.Args})
 		}
 	}
 	return out

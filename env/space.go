@@ -20,7 +20,7 @@ type Space struct {
 // NewSpace prepares for episodes on a program, which must not change and must have at
 // least one operation.
 func NewSpace(p *program.Program, m schedule.Machine, r Rules) *Space {
-	return &Space{program: p, machine: m, rules: r, stages: map[string]*stage{"": newStage(p)}}
+	return &Space{program: p, machine: m, rules: r, stages: map[string]*stage{"": newStage(p, nil)}}
 }
 
 // Program is what is scheduled.
@@ -29,22 +29,43 @@ func (s *Space) Program() *program.Program { return s.program }
 // stage is the program as some rewrites have left it.
 type stage struct {
 	program *program.Program
+	entries schedule.Schedule  // the rewrites, in the order in which they were made
 	offers  map[string][]offer // by operation
 }
 
-func newStage(p *program.Program) *stage {
-	return &stage{program: p, offers: map[string][]offer{}}
+func newStage(p *program.Program, entries schedule.Schedule) *stage {
+	return &stage{program: p, entries: entries, offers: map[string][]offer{}}
+}
+
+// made are the rewrites of an operation so far, if it was the last to be rewritten.
+func (at *stage) made(op string) []schedule.Action {
+	if n := len(at.entries); n > 0 && at.entries[n-1].Op == op {
+		return at.entries[n-1].Actions
+	}
+	return nil
+}
+
+// with is the rewrites of the stage and one more.
+func (at *stage) with(op string, a schedule.Action) schedule.Schedule {
+	made := at.made(op)
+	entries := slices.Clone(at.entries)
+	if len(made) > 0 {
+		entries = entries[:len(entries)-1]
+	}
+	return append(entries, schedule.OpSchedule{Op: op, Actions: append(slices.Clone(made), a)})
 }
 
 // offer is an action that can be taken, as the answers that lead to it.
 type offer struct {
 	action schedule.Action
 	words  []int
+	from   *stage // of a rewrite: what it rewrites
 }
 
 // after is the stage that one more rewrite leads to. The rewrite must be legal.
-func (s *Space) after(from *stage, made schedule.Schedule, op string, a schedule.Action) (*stage, error) {
-	key := made.String()
+func (s *Space) after(from *stage, op string, a schedule.Action) (*stage, error) {
+	entries := from.with(op, a)
+	key := entries.String()
 	if known := s.stages[key]; known != nil {
 		return known, nil
 	}
@@ -53,25 +74,69 @@ func (s *Space) after(from *stage, made schedule.Schedule, op string, a schedule
 	if err != nil {
 		return nil, err
 	}
-	s.stages[key] = newStage(next)
+	s.stages[key] = newStage(next, entries)
 	return s.stages[key], nil
 }
 
 // rewrites lists what may come next for an operation.
-func (s *Space) rewrites(at *stage, name string, made []schedule.Action) []offer {
+func (s *Space) rewrites(at *stage, name string) []offer {
 	if known, ok := at.offers[name]; ok {
 		return known
 	}
 	var offers []offer
 	if op, err := at.program.OpIndex(name); err == nil {
-		for _, a := range schedule.Offers(at.program, op, s.machine, made) {
+		for _, a := range schedule.Offers(at.program, op, s.machine, at.made(name)) {
 			if s.rules.rewrite(a) {
-				offers = append(offers, offer{a, words(a)})
+				offers = append(offers, offer{a, words(a), at})
 			}
 		}
 	}
+	if has(offers, schedule.Winograd) && !has(offers, schedule.WinogradChain) {
+		offers = append(offers, s.chains(at, name)...)
+	}
 	at.offers[name] = offers
 	return offers
+}
+
+func has(offers []offer, k schedule.Kind) bool {
+	return slices.ContainsFunc(offers, func(o offer) bool { return o.action.Kind == k })
+}
+
+// chains lists the chains with a convolution that has been written out by itself, which
+// they undo. Without them a chain would have to be foreseen two operations ahead.
+func (s *Space) chains(at *stage, name string) []offer {
+	for _, entry := range at.entries {
+		if entry.Op == name || entry.Actions[len(entry.Actions)-1].Kind != schedule.Winograd {
+			continue
+		}
+		before, err := s.undone(at, entry.Op)
+		if err != nil {
+			continue // another rewrite rests on it
+		}
+		chains := slices.DeleteFunc(slices.Clone(s.rewrites(before, name)), func(o offer) bool {
+			return o.from != before || o.action.Kind != schedule.WinogradChain
+		})
+		if len(chains) > 0 {
+			return chains
+		}
+	}
+	return nil
+}
+
+// undone is the stage without the last rewrite of one of the operations.
+func (s *Space) undone(at *stage, op string) (next *stage, err error) {
+	next = s.stages[""]
+	for _, entry := range at.entries {
+		for i, a := range entry.Actions {
+			if entry.Op == op && i == len(entry.Actions)-1 {
+				continue
+			}
+			if next, err = s.after(next, entry.Op, a); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return next, nil
 }
 
 // words spells a rewrite as answers: its numbers, except that an order of dimensions is

@@ -3,6 +3,7 @@ package training
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"nestling/env"
@@ -46,6 +47,47 @@ func TestReferencesCanBeReached(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Two convolutions that have been written out one by one can still become a chain.
+func TestChainTakesThePlaceOfWinograd(t *testing.T) {
+	lab, err := measure.Open(measure.Options{Worker: worker, Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lab.Close() }()
+	block := suite.ResNetBlock("block", 4, 32, 28, 28)
+	p, err := lab.Analyse(t.Context(), []byte(block.Module), block.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone, chained := parsed(t, "conv0: FN W(4,1,1,3)\nconv1: FN W(4,1,1,3)\n"), parsed(t, "conv0: FN\nconv1: FN WC(4,1,2)\n")
+	e := env.NewSpace(p, schedule.Machine{Threads: 2, VectorLanes: 16}, env.Rules{}).NewEpisode()
+	for !strings.Contains(e.Schedule().String(), "W(4,1,1,3)") {
+		if _, err := e.Toward(alone); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := e.Clone().Follow(alone); err != nil {
+		t.Errorf("each by itself: %v", err)
+	}
+	if _, err := e.Follow(chained); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range chained {
+		if !slices.ContainsFunc(e.Schedule(), func(got schedule.OpSchedule) bool { return sameKinds(got, want) }) {
+			t.Errorf("it leads to\n%swithout %s", e.Schedule(), want)
+		}
+	}
+}
+
+func parsed(t *testing.T, text string) schedule.Schedule {
+	t.Helper()
+	s, err := schedule.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // sameKinds compares without numbers, for a size that is the whole loop is 0 as well, and
