@@ -51,10 +51,33 @@ func (j *job) returnAllocations() error {
 			if err != nil {
 				return err
 			}
+			if slices.Contains(last.Operands()[:i], whole) {
+				if whole, err = j.copied(whole, last); err != nil {
+					return err
+				}
+			}
 			last.SetOperand(i, whole)
 		}
 	}
 	return nil
+}
+
+// copied is a copy of an allocation, made before an operation; any other value stays
+// what it is. Of a buffer that is returned twice, for what computed it twice has become
+// one, the pass that makes out parameters would erase the allocation twice.
+func (j *job) copied(value mlir.Value, before mlir.Operation) (mlir.Value, error) {
+	old, _ := value.Defining()
+	if old.IsNull() || old.Name() != "memref.alloc" {
+		return value, nil
+	}
+	alloc := old.Clone()
+	before.Block().InsertBefore(before, alloc)
+	copying, err := j.compiler.context.Create("memref.copy", []mlir.Value{value, alloc.Result(0)}, nil, nil, 0)
+	if err != nil {
+		return mlir.Value{}, err
+	}
+	before.Block().InsertBefore(before, copying)
+	return alloc.Result(0), nil
 }
 
 // inShape gives an allocation the shape in which a value, a chain of reshapes of

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"nestling/measure/reference"
 	"nestling/program"
 	"nestling/schedule"
@@ -72,6 +74,18 @@ func TestFoldNormOfAResidualBlock(t *testing.T) {
 			t.Errorf("%s still normalises at run time", o.Name)
 		}
 	}
+}
+
+// Two operations ahead of time that compute the same become one, and what they return one
+// buffer.
+func TestSameWeightsTwice(t *testing.T) {
+	c := New()
+	defer c.Close()
+	rapid.Check(t, func(rt *rapid.T) {
+		channels := rapid.IntRange(2, 20).Draw(rt, "channels")
+		module := suite.ResNetBlock("block", 2, channels, 6, 10).Module
+		checkSchedule(t, rt, c, module, "conv1: C(3,8) FN\nconv1.rest: FN\nconv1.rest.shift: V\nconv1.shift: V\n")
+	})
 }
 
 // Between two convolutions that both work on channels last nothing is copied but
