@@ -139,6 +139,20 @@ func Available(model string) error {
 	return fmt.Errorf("no model %q; the models are %s", model, strings.Join(Names(), ", "))
 }
 
+// Twin shares the policy's weights and has gradients of its own, for another goroutine
+// to differentiate. Neither may act meanwhile.
+func (p *Policy) Twin() *Policy {
+	twin, err := build(p.name, p.config)
+	if err != nil {
+		panic("policy: what there is cannot be made again: " + err.Error())
+	}
+	weights := p.Parameters()
+	for i, q := range twin.Parameters() {
+		q.Data = weights[i].Data
+	}
+	return twin
+}
+
 // Name is the model's name: "lstm".
 func (p *Policy) Name() string { return p.name }
 

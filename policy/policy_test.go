@@ -289,6 +289,34 @@ func TestGradientOfTheWhole(t *testing.T) {
 	})
 }
 
+// What two twins find for a half each is, in sum, what one finds for the whole.
+func TestTwinsShareTheirWeights(t *testing.T) {
+	each(t, func(t *testing.T, model string) {
+		p, rng := newPolicy(t, model), seeded(11)
+		decisions := p.Act(started(12, rng), rng, false)
+		old, advantage := make([]float32, len(decisions)), noise(len(decisions), rng)
+		gradient := func(agent *Policy, from, to int, share float32) {
+			tape := nn.NewTape()
+			tape.Backward(tape.Scale(ppoLoss(tape, agent, steps(decisions[from:to]), old[from:to], advantage[from:to]), share))
+		}
+		gradient(p, 0, 12, -1)
+		twin := p.Twin()
+		gradient(p, 0, 5, 5./12)
+		gradient(twin, 5, 12, 7./12)
+		others := twin.Parameters()
+		for i, q := range p.Parameters() {
+			if &q.Data[0] != &others[i].Data[0] {
+				t.Fatalf("%s has weights of its own", q.Name)
+			}
+			for j, g := range q.Grad {
+				if rest := g + others[i].Grad[j]; math.Abs(float64(rest)) > 1e-5 {
+					t.Fatalf("%s[%d]: the gradients differ by %g", q.Name, j, rest)
+				}
+			}
+		}
+	})
+}
+
 func jitterBy(v []float32, scale float32, rng *rand.Rand) {
 	for i := range v {
 		v[i] += scale * float32(rng.NormFloat64())

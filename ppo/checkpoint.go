@@ -156,7 +156,7 @@ func newTrainer(o TrainOptions) (*trainer, error) {
 	if len(o.Programs) == 0 {
 		return nil, errors.New("there are no programs to train on")
 	}
-	t := &trainer{TrainOptions: o, tape: nn.NewTape(), source: rand.NewPCG(o.Config.Seed, 1), remembered: map[string]remembered{}}
+	t := &trainer{TrainOptions: o, source: rand.NewPCG(o.Config.Seed, 1), remembered: map[string]remembered{}}
 	t.spaces = spaces(slices.Concat(o.Programs, o.Validation), o.Machine, o.Rules)
 	t.state.Memories = map[string]Memory{}
 	t.rng = rand.New(t.source)
@@ -172,6 +172,7 @@ func newTrainer(o TrainOptions) (*trainer, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.halves = halvesOf(t.agent)
 	t.journal, err = openJournal(o.Run, t.state.Iteration)
 	return t, err
 }

@@ -176,7 +176,7 @@ type trainer struct {
 	// collapsing tells that the entropy of the iteration is below its floor.
 	collapsing bool
 	adam       *nn.Adam
-	tape       *nn.Tape
+	halves     [2]half
 	source     *rand.PCG // behind rng, for the checkpoint
 	rng        *rand.Rand
 	journal    *journal
@@ -558,29 +558,53 @@ func (u *update) mean(sum float64) float64 { return sum / float64(max(1, u.count
 // the value's squared error, plus the loss of imitation, minus a bonus for entropy.
 func (t *trainer) update(batch []*step) (update, error) {
 	c := &t.Config
-	steps := make([]env.Step, len(batch))
-	old, returns := make([]float32, len(batch)), make([]float32, len(batch))
-	for i, s := range batch {
-		steps[i] = s.Step
-		old[i], returns[i] = s.logProb, float32(s.returned)
+	advantages := normalised(batch)
+	var recalled []*step
+	if c.Imitation > 0 && !t.collapsing {
+		recalled = t.recall(len(batch) / 2)
 	}
-	t.tape.Reset()
-	logProb, entropy, value := t.agent.Evaluate(t.tape, steps)
-	policyLoss, stats := t.tape.PPOLoss(logProb, old, normalised(batch), c.Clip)
-	valueLoss := t.tape.MSE(value, returns)
-	loss := t.tape.Add(policyLoss, t.tape.Scale(valueLoss, float32(c.ValueCoefficient)))
-	loss = t.tape.Add(loss, t.tape.Scale(t.tape.Mean(entropy), float32(-t.state.EntropyCoefficient)))
-	if recalled := t.recall(len(batch) / 2); c.Imitation > 0 && !t.collapsing && len(recalled) > 0 {
-		loss = t.tape.Add(loss, t.tape.Scale(t.imitation(recalled), float32(c.Imitation)))
-	}
-	t.tape.Backward(loss)
-	u := update{1, stats.KL, stats.ClipFraction, float64(policyLoss.Data[0]), float64(valueLoss.Data[0]), t.adam.ClipGradients(c.GradientClip)}
-	if x := u.norm + float64(loss.Data[0]); math.IsNaN(x) || math.IsInf(x, 0) {
+	var parts [2]update
+	loss := t.descend(func(i int, h half) *nn.Tensor {
+		from, to := split(len(batch), i)
+		if from == to {
+			return nil
+		}
+		loss, u := t.surrogate(h, batch[from:to], advantages[from:to], float64(to-from)/float64(len(batch)))
+		parts[i] = u
+		if from, to := split(len(recalled), i); from < to {
+			share := float64(to-from) / float64(len(recalled))
+			loss = h.tape.Add(loss, h.tape.Scale(h.imitation(recalled[from:to]), float32(share*c.Imitation)))
+		}
+		return loss
+	})
+	var u update
+	u.add(parts[0])
+	u.add(parts[1])
+	u.count, u.norm = 1, t.adam.ClipGradients(c.GradientClip)
+	if x := u.norm + loss; math.IsNaN(x) || math.IsInf(x, 0) {
 		return u, fmt.Errorf("the update is not finite (policy loss %g, value loss %g, gradient norm %g); the checkpoint before it is sound: go on from there with a learning rate below %g",
 			u.policyLoss, u.valueLoss, u.norm, c.LearningRate)
 	}
 	t.adam.Step()
 	return u, nil
+}
+
+// surrogate is the loss of some of a minibatch's steps, weighed by their share of it.
+func (t *trainer) surrogate(h half, batch []*step, advantages []float32, share float64) (*nn.Tensor, update) {
+	c, tape := &t.Config, h.tape
+	old, returns := make([]float32, len(batch)), make([]float32, len(batch))
+	for i, s := range batch {
+		old[i], returns[i] = s.logProb, float32(s.returned)
+	}
+	logProb, entropy, value := h.agent.Evaluate(tape, seen(batch))
+	policyLoss, stats := tape.PPOLoss(logProb, old, advantages, c.Clip)
+	valueLoss := tape.MSE(value, returns)
+	loss := tape.Add(policyLoss, tape.Scale(valueLoss, float32(c.ValueCoefficient)))
+	loss = tape.Add(loss, tape.Scale(tape.Mean(entropy), float32(-t.state.EntropyCoefficient)))
+	return tape.Scale(loss, float32(share)), update{
+		kl: share * stats.KL, clipped: share * stats.ClipFraction,
+		policyLoss: share * float64(policyLoss.Data[0]), valueLoss: share * float64(valueLoss.Data[0]),
+	}
 }
 
 // rehearse takes one step towards the best episodes alone, with the bonus for entropy:
@@ -591,32 +615,20 @@ func (t *trainer) rehearse() error {
 	if len(recalled) == 0 {
 		return nil
 	}
-	steps := make([]env.Step, len(recalled))
-	for i, s := range recalled {
-		steps[i] = s.Step
-	}
-	t.tape.Reset()
-	logProb, entropy, _ := t.agent.Evaluate(t.tape, steps)
-	loss := t.tape.Scale(t.tape.Mean(logProb), -1)
-	loss = t.tape.Add(loss, t.tape.Scale(t.tape.Mean(entropy), float32(-t.state.EntropyCoefficient)))
-	t.tape.Backward(loss)
-	if x := t.adam.ClipGradients(t.Config.GradientClip) + float64(loss.Data[0]); math.IsNaN(x) || math.IsInf(x, 0) {
-		return fmt.Errorf("a rehearsal is not finite (loss %g); the checkpoint before it is sound", loss.Data[0])
+	loss := t.descend(func(i int, h half) *nn.Tensor {
+		from, to := split(len(recalled), i)
+		if from == to {
+			return nil
+		}
+		logProb, entropy, _ := h.agent.Evaluate(h.tape, seen(recalled[from:to]))
+		loss := h.tape.Add(h.tape.Scale(h.tape.Mean(logProb), -1), h.tape.Scale(h.tape.Mean(entropy), float32(-t.state.EntropyCoefficient)))
+		return h.tape.Scale(loss, float32(to-from)/float32(len(recalled)))
+	})
+	if x := t.adam.ClipGradients(t.Config.GradientClip) + loss; math.IsNaN(x) || math.IsInf(x, 0) {
+		return fmt.Errorf("a rehearsal is not finite (loss %g); the checkpoint before it is sound", loss)
 	}
 	t.adam.Step()
 	return nil
-}
-
-// imitation is how improbable the policy finds steps of the best episodes: good
-// schedules are rare, and one that was met once is worth more than one update
-// (self-imitation: Oh et al. 2018, arXiv:1806.05635, without its clipped value).
-func (t *trainer) imitation(recalled []*step) *nn.Tensor {
-	steps := make([]env.Step, len(recalled))
-	for i, s := range recalled {
-		steps[i] = s.Step
-	}
-	logProb, _, _ := t.agent.Evaluate(t.tape, steps)
-	return t.tape.Scale(t.tape.Mean(logProb), -1)
 }
 
 // normalised are a minibatch's advantages, brought to mean 0 and deviation 1.
