@@ -39,12 +39,12 @@ func (t *trainer) vary(e *episode, best remembered) {
 	e.toward(best.schedule)
 }
 
-// rewrite makes a rewrite, each that is offered as likely as any other, where the best
-// episode decides on one, and either leaves all others or draws more. Loops are arranged
+// rewrite makes a rewrite, of kinds that are offered each as likely as any other, where the
+// best episode decides on one, and either leaves all others or draws more. Loops are arranged
 // by rule: what a rewrite is worth shows only where the loops that it makes are arranged
 // well, and before the policy has met them it cannot do that.
 func (t *trainer) rewrite(e *episode, best remembered) {
-	e.again(best.steps[:t.rng.IntN(best.rewrites())])
+	e.again(best.steps[:t.crossroads(best.steps[:best.rewrites()])])
 	e.prefix = append(e.prefix, step{Step: e.playing.DrawRewrite(t.rng)})
 	alone := t.rng.IntN(2) == 0
 	for e.playing.Rewriting() {
@@ -59,6 +59,22 @@ func (t *trainer) rewrite(e *episode, best remembered) {
 	if !e.playing.Done() {
 		e.toward(e.playing.DefaultLoops())
 	}
+}
+
+// crossroads draws one of some steps, those more often that chose among many kinds of
+// action: most operations have nothing to be rewritten but a G.
+func (t *trainer) crossroads(steps []step) int {
+	ways := func(s step) int { return len(s.Questions[0].Options) - 1 }
+	total := 0
+	for _, s := range steps {
+		total += ways(s)
+	}
+	at, draw := 0, t.rng.IntN(total)
+	for draw >= ways(steps[at]) {
+		draw -= ways(steps[at])
+		at++
+	}
+	return at
 }
 
 // rewrites is how many of the steps are decisions on rewrites; they come first.

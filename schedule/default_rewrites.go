@@ -15,6 +15,7 @@ const packReuse = 16
 // that make it of p: one entry for every operation that is rewritten, in an order in
 // which they can be made.
 //
+//   - Batch normalisation is taken into the weights before it: once, and not in every run.
 //   - What the lanes of vectors would have to be gathered from is laid out along them.
 //   - Where bounds have no divisors that fill vectors and registers, the contraction is
 //     cut into a large part that has them, and a rest. The rest of a row overlaps the
@@ -27,7 +28,7 @@ func rewritten(p *program.Program, m Machine) (*program.Program, Schedule) {
 	for waiting := p.OpNames(); len(waiting) > 0; {
 		entry := OpSchedule{Op: waiting[0]}
 		waiting = waiting[1:]
-		for _, rule := range []func(operation) []Action{layGatheredOut, layStridedOut, cutLanes, cutRows, cutLong, reduceInParts} {
+		for _, rule := range []func(operation) []Action{foldNorms, layGatheredOut, layStridedOut, cutLanes, cutRows, cutLong, reduceInParts} {
 			op, err := p.OpIndex(entry.Op)
 			if err != nil {
 				break
@@ -72,6 +73,18 @@ type operation struct {
 	program *program.Program
 	*program.Op
 	machine Machine
+}
+
+// foldNorms takes what scales and shifts a convolution's channels into its weights. What
+// only shifts is a bias, which costs nothing where it is.
+func foldNorms(c operation) []Action {
+	scales := func(o program.Op) bool {
+		return o.Arith.Mul > 0 && slices.ContainsFunc(o.Operands, func(operand program.Operand) bool { return operand.Value == c.Result })
+	}
+	if c.Family != program.Conv || !slices.ContainsFunc(c.program.Ops, scales) {
+		return nil
+	}
+	return []Action{{Kind: FoldNorm}}
 }
 
 // layGatheredOut lets the lanes run along the last dimension of the operand that they
