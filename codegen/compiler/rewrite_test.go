@@ -6,8 +6,6 @@ import (
 	"slices"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"nestling/measure/reference"
 	"nestling/program"
 	"nestling/schedule"
@@ -81,11 +79,10 @@ func TestFoldNormOfAResidualBlock(t *testing.T) {
 func TestSameWeightsTwice(t *testing.T) {
 	c := New()
 	defer c.Close()
-	rapid.Check(t, func(rt *rapid.T) {
-		channels := rapid.IntRange(2, 20).Draw(rt, "channels")
+	for _, channels := range []int{2, 8, 17} {
 		module := suite.ResNetBlock("block", 2, channels, 6, 10).Module
-		checkSchedule(t, rt, c, module, "conv1: C(3,8) FN\nconv1.rest: FN\nconv1.rest.shift: V\nconv1.shift: V\n")
-	})
+		checkSchedule(t, t, c, module, "conv1: C(3,8) FN\nconv1.rest: FN\nconv1.rest.shift: V\nconv1.shift: V\n", 2)
+	}
 }
 
 // Between two convolutions that both work on channels last nothing is copied but

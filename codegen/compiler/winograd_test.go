@@ -144,7 +144,7 @@ func TestWinogradIsRight(t *testing.T) {
 		if rapid.Bool().Draw(rt, "vectors") {
 			text += "conv0.gemm: T(1,1,0,1,4) V\nconv0.fill: T(1,1,8) V\n"
 		}
-		checkSchedule(t, rt, c, d.module(x, []int{out}, result), text)
+		checkSchedule(t, rt, c, d.module(x, []int{out}, result), text, rapid.IntRange(1, 3).Draw(rt, "threads"))
 	})
 }
 
@@ -163,7 +163,7 @@ func TestWinogradChainIsRight(t *testing.T) {
 		m := rapid.SampledFrom([]int{2, 4}).Draw(rt, "m")
 		rows := d.size("rows", (result.high+m-1)/m)
 		text := fmt.Sprintf("conv1: WC(%d,%d,%d)\n", m, rows, rapid.IntRange(0, 3).Draw(rt, "prefetch"))
-		checkSchedule(t, rt, c, d.module(x, channels, result), text)
+		checkSchedule(t, rt, c, d.module(x, channels, result), text, rapid.IntRange(1, 3).Draw(rt, "threads"))
 	})
 }
 
@@ -179,8 +179,7 @@ func divisors(n int) []int {
 
 // checkSchedule compiles a program with a schedule and compares what it computes
 // with the reference. The shares of all threads are run by one.
-func checkSchedule(t *testing.T, rt *rapid.T, c *Compiler, module, text string) {
-	threads := rapid.IntRange(1, 3).Draw(rt, "threads")
+func checkSchedule(t *testing.T, rt rapid.TB, c *Compiler, module, text string, threads int) {
 	rt.Logf("%s\n%s", module, text)
 	p, err := c.Analyse([]byte(module), "test.mlir")
 	if err != nil {
