@@ -100,12 +100,16 @@ func (e *Episode) Vary(answers []int, rng *rand.Rand) Step {
 	})
 }
 
-// DrawRewrite makes a rewrite of the current operation, each kind that is offered as
-// likely as any other, and each of that kind, and returns it with what was seen.
-// Operations must still be being rewritten.
+// DrawRewrite makes a rewrite of the current operation, and returns it with what was
+// seen: half of the time each that is offered as likely as any other, for most are of the
+// kinds with many numbers to try, and half of the time each kind. Operations must still be
+// being rewritten.
 func (e *Episode) DrawRewrite(rng *rand.Rand) Step {
-	kinds := byKind(e.space.rewrites(e.stage, e.current))
-	offers := kinds[rng.IntN(len(kinds))].offers
+	offers := e.space.rewrites(e.stage, e.current)
+	if rng.IntN(2) == 0 {
+		kinds := byKind(offers)
+		offers = kinds[rng.IntN(len(kinds))].offers
+	}
 	s, err := e.take(offers[rng.IntN(len(offers))].action)
 	if err != nil {
 		panic("env: what is offered cannot be taken: " + err.Error())

@@ -39,8 +39,8 @@ func (t *trainer) vary(e *episode, best remembered) {
 	e.toward(best.schedule)
 }
 
-// rewrite makes a rewrite, of kinds that are offered each as likely as any other, where the
-// best episode decides on one, and either leaves all others or draws more. Loops are arranged
+// rewrite makes a rewrite, each that is offered or each kind as likely as any other, where
+// the best episode decides on one, and either leaves all others or draws more. Loops are arranged
 // by rule: what a rewrite is worth shows only where the loops that it makes are arranged
 // well, and before the policy has met them it cannot do that.
 func (t *trainer) rewrite(e *episode, best remembered) {
