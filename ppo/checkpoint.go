@@ -34,7 +34,8 @@ type State struct {
 	EntropyCoefficient float64                 `json:"entropy_coefficient"`
 	FirstEntropy       float64                 `json:"first_entropy"` // of the first iteration
 	Recent             []float64               `json:"recent_rewards"`
-	Best               float64                 `json:"best"` // largest reward on validation programs or else mean of recent ones
+	Validated          []float64               `json:"recent_validations"`
+	Best               float64                 `json:"best"` // largest mean of recent rewards, on validation programs if there are any
 	BestIteration      int                     `json:"best_iteration"`
 	Validation         int                     `json:"validation_programs"` // how many judged the best
 	Baselines          map[string]env.Baseline `json:"baselines,omitempty"`
@@ -234,7 +235,7 @@ func (t *trainer) resume(dir string) error {
 		t.demonstrate()
 	}
 	if n := len(t.Validation); n != t.state.Validation { // what was best was best on others
-		t.state.Validation, t.state.Best, t.state.BestIteration = n, 0, 0
+		t.state.Validation, t.state.Validated, t.state.Best, t.state.BestIteration = n, nil, 0, 0
 	}
 	return nil
 }

@@ -221,6 +221,10 @@ func (t *trainer) iterate(ctx context.Context) error {
 	return t.keep(m)
 }
 
+// validations is how many looks at the validation programs, one after the other, a
+// checkpoint is judged by: the luck of one is as large as what it is to tell.
+const validations = 3
+
 // count brings the state's counters and the metrics' times up to date.
 func (t *trainer) count(m *Metrics, total, judged time.Duration) {
 	s := &t.state
@@ -239,7 +243,9 @@ func (t *trainer) count(m *Metrics, total, judged time.Duration) {
 		if m.Validation == nil {
 			return
 		}
-		merit = *m.Validation
+		s.Validated = append(s.Validated, *m.Validation)
+		s.Validated = s.Validated[max(0, len(s.Validated)-validations):]
+		merit = stats.Mean(s.Validated)
 	}
 	if s.BestIteration == 0 || merit > s.Best {
 		s.Best, s.BestIteration = merit, s.Iteration
