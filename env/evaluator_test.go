@@ -13,7 +13,7 @@ import (
 	"nestling/env"
 	"nestling/env/envtest"
 	"nestling/measure"
-	"nestling/schedule"
+	"nestling/schedule/scheduletest"
 )
 
 // bench stands for a laboratory: outcomes by schedule, and a note of what was
@@ -36,15 +36,6 @@ func (b *bench) Evaluate(_ context.Context, batch []measure.Candidate, _ measure
 	return out, nil
 }
 
-func parse(t *testing.T, text string) schedule.Schedule {
-	t.Helper()
-	s, err := schedule.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 const plain = "elementwise0: NT"
 
 // twiceAsSlow takes 1 for the default schedule and 2 for plain.
@@ -60,7 +51,7 @@ func TestLiveComparesWithTheDefaultSchedule(t *testing.T) {
 	p := envtest.Add(64, 64)
 	lab := &bench{outcome: twiceAsSlow}
 	live := env.NewLive(lab, measure.Plan{}, machine)
-	task := env.Task{Program: p, Schedule: parse(t, plain)}
+	task := env.Task{Program: p, Schedule: scheduletest.Parse(t, plain)}
 	got, err := live.Evaluate(t.Context(), []env.Task{task, task})
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +82,7 @@ func TestLiveRemembersBaselines(t *testing.T) {
 		}
 		return twiceAsSlow(c)
 	}
-	got, err := live.Evaluate(t.Context(), []env.Task{{Program: p, Schedule: parse(t, plain)}})
+	got, err := live.Evaluate(t.Context(), []env.Task{{Program: p, Schedule: scheduletest.Parse(t, plain)}})
 	if err != nil || got[0].LogSpeedup != math.Ln2 {
 		t.Errorf("%v %v, want ln 2 over the remembered baseline", got, err)
 	}
@@ -110,7 +101,7 @@ func TestLiveReportsFailures(t *testing.T) {
 	}}
 	live := env.NewLive(lab, measure.Plan{}, machine)
 	got, err := live.Evaluate(t.Context(), []env.Task{
-		{Program: good, Schedule: parse(t, plain)}, {Program: bad, Schedule: parse(t, plain)},
+		{Program: good, Schedule: scheduletest.Parse(t, plain)}, {Program: bad, Schedule: scheduletest.Parse(t, plain)},
 	})
 	want := []env.Feedback{
 		{Failed: true, Reason: "crash: SIGSEGV"},
@@ -144,9 +135,9 @@ func TestRewardIsBounded(t *testing.T) {
 
 func TestRecordingIsReplayed(t *testing.T) {
 	p := envtest.Add(64, 64)
-	known := env.Task{Program: p, Schedule: parse(t, plain)}
-	failed := env.Task{Program: p, Schedule: parse(t, "elementwise0: V")}
-	unknown := env.Task{Program: p, Schedule: parse(t, "elementwise0: T(8,8) V")}
+	known := env.Task{Program: p, Schedule: scheduletest.Parse(t, plain)}
+	failed := env.Task{Program: p, Schedule: scheduletest.Parse(t, "elementwise0: V")}
+	unknown := env.Task{Program: p, Schedule: scheduletest.Parse(t, "elementwise0: T(8,8) V")}
 	var lines bytes.Buffer
 	for task, f := range map[*env.Task]env.Feedback{
 		&known:  {LogSpeedup: 0.1 + 0.2},

@@ -10,6 +10,7 @@ import (
 	"nestling/measure"
 	"nestling/policy"
 	"nestling/schedule"
+	"nestling/schedule/scheduletest"
 )
 
 var machine = schedule.Machine{Threads: 2, VectorLanes: 16}
@@ -40,21 +41,12 @@ func untrained(t *testing.T) *policy.Policy {
 	return p
 }
 
-func parse(t *testing.T, text string) schedule.Schedule {
-	t.Helper()
-	s, err := schedule.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 func TestRowsHoldEveryContestant(t *testing.T) {
 	p := envtest.Matmul(8, 16, 32)
 	reference := "matmul1: V\nfill0: V\n"
 	usual := 1 + float64(len(schedule.Default(p, machine).String()))
 	eager := func(context.Context, Case) (float64, error) { return 1000 * usual / 1024, nil }
-	row, err := Run(t.Context(), &lab{}, machine, Case{Name: "product", Program: p, Reference: parse(t, reference)},
+	row, err := Run(t.Context(), &lab{}, machine, Case{Name: "product", Program: p, Reference: scheduletest.Parse(t, reference)},
 		Options{Policy: untrained(t), Trials: 20, Method: "refine", Seed: 1, Rounds: 2, Eager: eager})
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +86,7 @@ func TestOneTrialIsTheFirstChoiceAlone(t *testing.T) {
 
 func TestFailuresAreNamed(t *testing.T) {
 	p := envtest.Matmul(8, 16, 32)
-	row, err := Run(t.Context(), &lab{}, machine, Case{Name: "product", Program: p, Reference: parse(t, "matmul1: T(4,0,0) P(1) V\nfill0: V\n")},
+	row, err := Run(t.Context(), &lab{}, machine, Case{Name: "product", Program: p, Reference: scheduletest.Parse(t, "matmul1: T(4,0,0) P(1) V\nfill0: V\n")},
 		Options{Policy: untrained(t), Trials: 1, Seed: 1, Rounds: 1})
 	if err != nil {
 		t.Fatal(err)

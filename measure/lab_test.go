@@ -15,16 +15,8 @@ import (
 	"nestling/codegen"
 	"nestling/program"
 	"nestling/schedule"
+	"nestling/schedule/scheduletest"
 )
-
-func parse(t *testing.T, text string) schedule.Schedule {
-	t.Helper()
-	s, err := schedule.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 // product analyses productModule and finds its operations.
 func product(t *testing.T, l *Lab) (p *program.Program, matmul string) {
@@ -52,8 +44,8 @@ func TestEvaluate(t *testing.T) {
 	l := openLab(t, func(o *Options) { o.Compilers, o.Threads = 2, 2 })
 	p, matmul := product(t, l)
 	sum := analyse(t, l, sumModule)
-	illegal := parse(t, matmul+": T(0,0,7) NT")
-	tiled := parse(t, matmul+": TP(16,0,0) T(4,8,0) NT")
+	illegal := scheduletest.Parse(t, matmul+": T(0,0,7) NT")
+	tiled := scheduletest.Parse(t, matmul+": TP(16,0,0) T(4,8,0) NT")
 	outcomes := evaluate(t, l, quick,
 		Candidate{Program: p},
 		Candidate{Program: sum},
@@ -191,7 +183,7 @@ func TestCompilerKilled(t *testing.T) {
 			p, matmul := product(t, l)
 			f := freezeCompiler(t, l)
 			f.whenAsked(func() { f.signal(signal) })
-			outcomes := evaluate(t, l, quick, Candidate{Program: p}, Candidate{Program: p, Schedule: parse(t, matmul+": T(8,0,0) NT")})
+			outcomes := evaluate(t, l, quick, Candidate{Program: p}, Candidate{Program: p, Schedule: scheduletest.Parse(t, matmul+": T(8,0,0) NT")})
 			if outcomes[0].Status != Compile || !strings.Contains(outcomes[0].Error, "killed by "+unix.SignalName(signal)) {
 				t.Errorf("%+v", outcomes[0])
 			}
@@ -208,7 +200,7 @@ func TestCompilerHangs(t *testing.T) {
 	p, matmul := product(t, l)
 	pid := freezeCompiler(t, l).cmd.Process.Pid
 	first := Candidate{Program: p}
-	outcomes := evaluate(t, l, quick, first, Candidate{Program: p, Schedule: parse(t, matmul+": T(8,0,0) NT")})
+	outcomes := evaluate(t, l, quick, first, Candidate{Program: p, Schedule: scheduletest.Parse(t, matmul+": T(8,0,0) NT")})
 	if outcomes[0].Status != Timeout || !strings.Contains(outcomes[0].Error, "no answer within 2") {
 		t.Errorf("%+v", outcomes[0])
 	}
@@ -295,7 +287,7 @@ func TestDatabaseRemembers(t *testing.T) {
 	withDatabase := func(o *Options) { o.Database = dir }
 	l := openLab(t, withDatabase)
 	p, matmul := product(t, l)
-	batch := []Candidate{{Program: p}, broken(p), {Program: p, Schedule: parse(t, matmul+": T(8,0,0) NT")}}
+	batch := []Candidate{{Program: p}, broken(p), {Program: p, Schedule: scheduletest.Parse(t, matmul+": T(8,0,0) NT")}}
 	before := evaluate(t, l, quick, batch...)
 
 	other := openLab(t, withDatabase)
@@ -461,7 +453,7 @@ func TestDatabaseThatCannotBeWritten(t *testing.T) {
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	batch := []Candidate{{Program: p}, {Program: p, Schedule: parse(t, matmul+": T(8,0,0) NT")}}
+	batch := []Candidate{{Program: p}, {Program: p, Schedule: scheduletest.Parse(t, matmul+": T(8,0,0) NT")}}
 	outcomes, err := l.Evaluate(t.Context(), batch, quick)
 	if err == nil || !strings.Contains(err.Error(), "new measurements are not stored") {
 		t.Errorf("error %v", err)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"nestling/schedule/scheduletest"
 )
 
 // Workers are killed at random moments, starting up, compiling, waiting and
@@ -20,7 +22,7 @@ func TestStormOfKills(t *testing.T) {
 	var batch []Candidate
 	for _, m := range []int{2, 4, 8, 16, 32} {
 		for _, n := range []int{2, 4, 8, 16} {
-			batch = append(batch, Candidate{Program: p, Schedule: parse(t, fmt.Sprintf("%s: T(%d,%d,0) NT", matmul, m, n))})
+			batch = append(batch, Candidate{Program: p, Schedule: scheduletest.Parse(t, fmt.Sprintf("%s: T(%d,%d,0) NT", matmul, m, n))})
 		}
 	}
 	calm, stopped := make(chan struct{}), make(chan int)

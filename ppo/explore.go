@@ -40,9 +40,9 @@ func (t *trainer) vary(e *episode, best remembered) {
 }
 
 // rewrite makes a rewrite, each that is offered or each kind as likely as any other, where
-// the best episode decides on one, and either leaves all others or draws more. Loops are arranged
-// by rule: what a rewrite is worth shows only where the loops that it makes are arranged
-// well, and before the policy has met them it cannot do that.
+// the best episode decides on one, and either leaves all others or draws more. Loops are
+// arranged by rule: what a rewrite is worth shows only where the loops that it makes are
+// arranged well, and before the policy has met them it cannot do that.
 func (t *trainer) rewrite(e *episode, best remembered) {
 	e.again(best.steps[:t.crossroads(best.steps[:best.rewrites()])])
 	e.prefix = append(e.prefix, step{Step: e.playing.DrawRewrite(t.rng)})

@@ -25,17 +25,20 @@ func halvesOf(agent *policy.Policy) [2]half {
 func split(n, part int) (from, to int) { return part * n / 2, (part + 1) * n / 2 }
 
 // descend adds the gradient of the sum of both halves' losses to the agent's, and returns
-// the sum. A half may have no loss: nil.
-func (t *trainer) descend(lossOf func(i int, h half) *nn.Tensor) float64 {
+// the sum. The loss of half i is that of n steps from one to another, at least one.
+func (t *trainer) descend(n int, lossOf func(i int, h half, from, to int) *nn.Tensor) float64 {
 	var losses [2]float64
 	var both sync.WaitGroup
 	for i, h := range t.halves {
+		from, to := split(n, i)
+		if from == to {
+			continue
+		}
 		both.Go(func() {
 			h.tape.Reset()
-			if loss := lossOf(i, h); loss != nil {
-				h.tape.Backward(loss)
-				losses[i] = float64(loss.Data[0])
-			}
+			loss := lossOf(i, h, from, to)
+			h.tape.Backward(loss)
+			losses[i] = float64(loss.Data[0])
 		})
 	}
 	both.Wait()
@@ -47,12 +50,12 @@ func (t *trainer) descend(lossOf func(i int, h half) *nn.Tensor) float64 {
 	return losses[0] + losses[1]
 }
 
-// imitation is how improbable the policy finds steps of the best episodes: good
-// schedules are rare, and one that was met once is worth more than one update
-// (self-imitation: Oh et al. 2018, arXiv:1806.05635, without its clipped value).
-func (h half) imitation(recalled []*step) *nn.Tensor {
-	logProb, _, _ := h.agent.Evaluate(h.tape, seen(recalled))
-	return h.tape.Scale(h.tape.Mean(logProb), -1)
+// imitation is how improbable the policy finds steps of the best episodes, with the
+// entropy of each: good schedules are rare, and one that was met once is worth more than
+// one update (self-imitation: Oh et al. 2018, arXiv:1806.05635, without its clipped value).
+func (h half) imitation(recalled []*step) (loss, entropy *nn.Tensor) {
+	logProb, entropy, _ := h.agent.Evaluate(h.tape, seen(recalled))
+	return h.tape.Scale(h.tape.Mean(logProb), -1), entropy
 }
 
 // seen are steps as they were seen.

@@ -570,16 +570,13 @@ func (t *trainer) update(batch []*step) (update, error) {
 		recalled = t.recall(len(batch) / 2)
 	}
 	var parts [2]update
-	loss := t.descend(func(i int, h half) *nn.Tensor {
-		from, to := split(len(batch), i)
-		if from == to {
-			return nil
-		}
+	loss := t.descend(len(batch), func(i int, h half, from, to int) *nn.Tensor {
 		loss, u := t.surrogate(h, batch[from:to], advantages[from:to], float64(to-from)/float64(len(batch)))
 		parts[i] = u
 		if from, to := split(len(recalled), i); from < to {
 			share := float64(to-from) / float64(len(recalled))
-			loss = h.tape.Add(loss, h.tape.Scale(h.imitation(recalled[from:to]), float32(share*c.Imitation)))
+			imitation, _ := h.imitation(recalled[from:to])
+			loss = h.tape.Add(loss, h.tape.Scale(imitation, float32(share*c.Imitation)))
 		}
 		return loss
 	})
@@ -621,13 +618,9 @@ func (t *trainer) rehearse() error {
 	if len(recalled) == 0 {
 		return nil
 	}
-	loss := t.descend(func(i int, h half) *nn.Tensor {
-		from, to := split(len(recalled), i)
-		if from == to {
-			return nil
-		}
-		logProb, entropy, _ := h.agent.Evaluate(h.tape, seen(recalled[from:to]))
-		loss := h.tape.Add(h.tape.Scale(h.tape.Mean(logProb), -1), h.tape.Scale(h.tape.Mean(entropy), float32(-t.state.EntropyCoefficient)))
+	loss := t.descend(len(recalled), func(_ int, h half, from, to int) *nn.Tensor {
+		loss, entropy := h.imitation(recalled[from:to])
+		loss = h.tape.Add(loss, h.tape.Scale(h.tape.Mean(entropy), float32(-t.state.EntropyCoefficient)))
 		return h.tape.Scale(loss, float32(to-from)/float32(len(recalled)))
 	})
 	if x := t.adam.ClipGradients(t.Config.GradientClip) + loss; math.IsNaN(x) || math.IsInf(x, 0) {

@@ -78,10 +78,8 @@ type operation struct {
 // foldNorms takes what scales and shifts a convolution's channels into its weights. What
 // only shifts is a bias, which costs nothing where it is.
 func foldNorms(c operation) []Action {
-	scales := func(o program.Op) bool {
-		return o.Arith.Mul > 0 && slices.ContainsFunc(o.Operands, func(operand program.Operand) bool { return operand.Value == c.Result })
-	}
-	if c.Family != program.Conv || !slices.ContainsFunc(c.program.Ops, scales) {
+	scales := func(op int) bool { return c.program.Ops[op].Arith.Mul > 0 }
+	if c.Family != program.Conv || !slices.ContainsFunc(c.Consumers, scales) {
 		return nil
 	}
 	return []Action{{Kind: FoldNorm}}

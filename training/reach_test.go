@@ -9,6 +9,7 @@ import (
 	"nestling/env"
 	"nestling/measure"
 	"nestling/schedule"
+	"nestling/schedule/scheduletest"
 	"nestling/schedules"
 	"nestling/suite"
 )
@@ -61,7 +62,7 @@ func TestChainTakesThePlaceOfWinograd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	alone, chained := parsed(t, "conv0: FN W(4,1,1,3)\nconv1: FN W(4,1,1,3)\n"), parsed(t, "conv0: FN\nconv1: FN WC(4,1,2)\n")
+	alone, chained := scheduletest.Parse(t, "conv0: FN W(4,1,1,3)\nconv1: FN W(4,1,1,3)\n"), scheduletest.Parse(t, "conv0: FN\nconv1: FN WC(4,1,2)\n")
 	e := env.NewSpace(p, schedule.Machine{Threads: 2, VectorLanes: 16}, env.Rules{}).NewEpisode()
 	for !strings.Contains(e.Schedule().String(), "W(4,1,1,3)") {
 		if _, err := e.Toward(alone); err != nil {
@@ -79,15 +80,6 @@ func TestChainTakesThePlaceOfWinograd(t *testing.T) {
 			t.Errorf("it leads to\n%swithout %s", e.Schedule(), want)
 		}
 	}
-}
-
-func parsed(t *testing.T, text string) schedule.Schedule {
-	t.Helper()
-	s, err := schedule.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // sameKinds compares without numbers, for a size that is the whole loop is 0 as well, and
