@@ -60,9 +60,6 @@ func (e *Episode) Schedule() schedule.Schedule {
 	return schedule.Join(e.stage.entries, e.state.Schedule())
 }
 
-// Program is what is being scheduled.
-func (e *Episode) Program() *program.Program { return e.space.program }
-
 // Rewriting tells whether operations are still being rewritten.
 func (e *Episode) Rewriting() bool { return e.current != "" }
 

@@ -116,6 +116,33 @@ func TestLiveReportsFailures(t *testing.T) {
 	}
 }
 
+// A worker that was ended from outside says nothing about a schedule, nor about a program:
+// what it was asked is asked again.
+func TestAnAccidentIsNoFailure(t *testing.T) {
+	accident := func(measure.Candidate) measure.Outcome {
+		return measure.Outcome{Status: measure.Crash, Error: "killed", Accident: true}
+	}
+	lab := &bench{outcome: accident}
+	live := env.NewLive(lab, measure.Plan{}, machine)
+	tasks := []env.Task{{Program: envtest.Add(64, 64), Schedule: scheduletest.Parse(t, plain)}}
+	for _, while := range []string{"the default schedule was", "the schedule was"} {
+		got, err := live.Evaluate(t.Context(), tasks)
+		if err != nil || got[0].Measured() || got[0].Failed {
+			t.Errorf("ended while %s measured: %+v, %v; want neither a measurement nor a failure", while, got, err)
+		}
+		lab.outcome = func(c measure.Candidate) measure.Outcome {
+			if strings.TrimSpace(c.Schedule.String()) == plain {
+				return accident(c)
+			}
+			return twiceAsSlow(c)
+		}
+	}
+	lab.outcome = twiceAsSlow
+	if got, err := live.Evaluate(t.Context(), tasks); err != nil || got[0].LogSpeedup != -math.Ln2 {
+		t.Errorf("after that: %+v, %v; want half the speed", got, err)
+	}
+}
+
 func TestRewardIsBounded(t *testing.T) {
 	for _, c := range []struct {
 		f    env.Feedback

@@ -26,11 +26,12 @@ func (e *Episode) Follow(want schedule.Schedule) ([]Step, error) {
 // Toward takes the one action that comes next on the way to a schedule, as Follow does, and
 // returns it with what was seen. An action that is not offered here is an error, and then
 // nothing is done. The episode must not be over.
-func (e *Episode) Toward(want schedule.Schedule) (Step, error) { return e.take(e.wanted(want)) }
+func (e *Episode) Toward(want schedule.Schedule) (Step, error) { return e.Take(e.Wanted(want)) }
 
-// take takes one action as it would be chosen, and returns it with what was seen. An
-// action that is not offered is an error, and then nothing is done.
-func (e *Episode) take(a schedule.Action) (Step, error) {
+// Take takes one action as it would be chosen, and returns it with what was seen. An
+// action that is not offered is an error, and then nothing is done. The episode must not be
+// over.
+func (e *Episode) Take(a schedule.Action) (Step, error) {
 	next := e.Clone()
 	s, err := next.decide(func(int) (int, error) {
 		i := slices.IndexFunc(next.open.options, func(o option) bool { return next.leadsTo(o, a) })
@@ -51,8 +52,8 @@ func (e *Episode) DefaultLoops() schedule.Schedule {
 	return schedule.DefaultLoops(e.stage.program, e.space.machine)
 }
 
-// wanted is the action that a schedule has next for the current operation.
-func (e *Episode) wanted(s schedule.Schedule) schedule.Action {
+// Wanted is the action that a schedule has next for the current operation.
+func (e *Episode) Wanted(s schedule.Schedule) schedule.Action {
 	taken, rest := len(e.stage.made(e.current)), schedule.Action{Kind: goOn}
 	if !e.Rewriting() {
 		taken, rest = len(e.state.Actions(e.op())), schedule.Action{Kind: schedule.NoTransform}

@@ -72,6 +72,10 @@ func (l *Live) Evaluate(ctx context.Context, tasks []Task) ([]Feedback, error) {
 			out[i] = Feedback{Reason: "the default schedule cannot be measured: " + why}
 			continue
 		}
+		if _, known := l.baselines[hash]; !known {
+			out[i] = Feedback{Reason: "the default schedule's measurement was cut short from outside"}
+			continue
+		}
 		j := first[recordKey{hash, t.Schedule.String()}]
 		out[i] = feedback(outcomes[j], l.baselines[hash].Ratio)
 		outcomes[j].Cached = true // the next task that asks for it gets it for nothing
@@ -80,6 +84,9 @@ func (l *Live) Evaluate(ctx context.Context, tasks []Task) ([]Feedback, error) {
 }
 
 func feedback(o measure.Outcome, baseline float64) Feedback {
+	if o.Accident {
+		return Feedback{Reason: fmt.Sprintf("%s: %s", o.Status, o.Error)}
+	}
 	if o.Status != measure.OK {
 		return Feedback{Failed: true, Reason: fmt.Sprintf("%s: %s", o.Status, o.Error), Cached: o.Cached}
 	}
@@ -105,9 +112,10 @@ func (l *Live) measureBaselines(ctx context.Context, tasks []Task) error {
 	}
 	for i, o := range outcomes {
 		hash := batch[i].Program.Hash
-		if o.Status == measure.OK {
+		switch {
+		case o.Status == measure.OK:
 			l.baselines[hash] = Baseline{Ratio: o.Ratio, Nanoseconds: o.Nanoseconds}
-		} else {
+		case !o.Accident: // or else it is measured the next time
 			l.broken[hash] = fmt.Sprintf("%s: %s", o.Status, o.Error)
 		}
 	}

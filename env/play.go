@@ -110,7 +110,7 @@ func (e *Episode) DrawRewrite(rng *rand.Rand) Step {
 		kinds := byKind(offers)
 		offers = kinds[rng.IntN(len(kinds))].offers
 	}
-	s, err := e.take(offers[rng.IntN(len(offers))].action)
+	s, err := e.Take(offers[rng.IntN(len(offers))].action)
 	if err != nil {
 		panic("env: what is offered cannot be taken: " + err.Error())
 	}
@@ -120,7 +120,7 @@ func (e *Episode) DrawRewrite(rng *rand.Rand) Step {
 // GoOn leaves the current operation as its rewrites so far have made it, and returns that
 // with what was seen. Operations must still be being rewritten.
 func (e *Episode) GoOn() Step {
-	s, err := e.take(schedule.Action{Kind: goOn})
+	s, err := e.Take(schedule.Action{Kind: goOn})
 	if err != nil {
 		panic("env: going on is always possible: " + err.Error())
 	}

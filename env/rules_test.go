@@ -3,11 +3,13 @@ package env_test
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"nestling/env"
+	"nestling/env/envtest"
 	"nestling/schedule"
 )
 
@@ -30,6 +32,39 @@ func TestClassicRulesAreKept(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A space forgets what rewrites lead to, and finds the same again.
+func TestForgettingChangesNothing(t *testing.T) {
+	p := envtest.Matmul(512, 512, 512)
+	shared := env.NewSpace(p, machine, env.Rules{})
+	rewritten := map[string]bool{}
+	for seed := range uint64(300) {
+		draw := func(s *env.Space) string {
+			e := s.NewEpisode()
+			e.Draw(rand.New(rand.NewPCG(seed, 0)))
+			return e.Schedule().String()
+		}
+		got, want := draw(shared), draw(env.NewSpace(p, machine, env.Rules{}))
+		if got != want {
+			t.Fatalf("seed %d: a space that has been used draws\n%sa new one\n%s", seed, got, want)
+		}
+		rewritten[strings.Join(rewrites(got), "\n")] = true
+	}
+	if len(rewritten) < 100 {
+		t.Errorf("only %d different rewrites were drawn: too few for any to be forgotten", len(rewritten))
+	}
+}
+
+// rewrites are the lines of a schedule that rewrite.
+func rewrites(schedule string) []string {
+	var out []string
+	for line := range strings.Lines(schedule) {
+		if strings.ContainsAny(strings.SplitN(line, ":", 2)[1], "SLGCW") {
+			out = append(out, line)
+		}
+	}
+	return out
 }
 
 // A clone goes its own way, and leaves the episode where it was.

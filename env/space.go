@@ -8,8 +8,8 @@ import (
 )
 
 // Space is a program on a machine with what is known of its rewrites, which its
-// episodes share: what is legal after the same rewrites is found out once. It is for
-// one goroutine.
+// episodes share: what is legal after the same rewrites is found out once, as long as it
+// is remembered. It is for one goroutine.
 type Space struct {
 	program *program.Program
 	machine schedule.Machine
@@ -62,6 +62,10 @@ type offer struct {
 	from   *stage // of a rewrite: what it rewrites
 }
 
+// rememberedStages is how many stages a space keeps, each a whole program: a training has
+// a thousand spaces.
+const rememberedStages = 32
+
 // after is the stage that one more rewrite leads to. The rewrite must be legal.
 func (s *Space) after(from *stage, op string, a schedule.Action) (*stage, error) {
 	entries := from.with(op, a)
@@ -73,6 +77,10 @@ func (s *Space) after(from *stage, op string, a schedule.Action) (*stage, error)
 	next, _, err := schedule.Rewrite(from.program, one, schedule.Options{Threads: s.machine.Threads})
 	if err != nil {
 		return nil, err
+	}
+	if len(s.stages) >= rememberedStages {
+		s.stages = map[string]*stage{"": s.stages[""]}
+		s.stages[""].offers = map[string][]offer{} // they may hold on to other stages
 	}
 	s.stages[key] = newStage(next, entries)
 	return s.stages[key], nil

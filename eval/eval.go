@@ -4,7 +4,6 @@ package eval
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -50,6 +49,9 @@ const (
 	Random      = "random"      // uniform draws, best of Trials
 )
 
+// Default is what all are compared with: no contestant, but it can fail.
+const Default = "default"
+
 // Contestants lists all of them.
 var Contestants = []string{Eager, Unscheduled, Reference, Greedy, Search, Untrained, Random}
 
@@ -61,10 +63,10 @@ type Row struct {
 	// DefaultMS is the time of the default schedule.
 	DefaultMS float64 `json:"default_ms"`
 	// Speedups are over the default schedule, by contestant; those that have none are
-	// missing: they failed, or would have taken too long.
+	// missing: they failed, be it once, or would have taken too long.
 	Speedups  map[string]float64 `json:"speedups"`
 	Schedules map[string]string  `json:"schedules"`
-	Failures  map[string]string  `json:"failures,omitempty"` // reasons, by contestant
+	Failures  map[string]string  `json:"failures,omitempty"` // reasons, by contestant or Default
 	// Share is the greedy schedule's speed as a share of the best known.
 	Share   float64 `json:"share_of_best"`
 	Seconds float64 `json:"search_s"` // the search took
@@ -79,7 +81,8 @@ var (
 	judging = measure.Plan{Samples: 7, MinBlock: 2 * time.Millisecond, Budget: time.Second, Fresh: true}
 )
 
-// Run evaluates on one program.
+// Run evaluates on one program. What fails is in the row; only what ends the whole
+// evaluation, as the end of ctx does, is an error.
 func Run(ctx context.Context, lab env.Lab, m schedule.Machine, c Case, o Options) (*Row, error) {
 	r := &Row{
 		Name: c.Name, Family: c.Family, Flops: c.Program.Flops(),
@@ -163,7 +166,8 @@ func (r *Row) judge(ctx context.Context, lab env.Lab, m schedule.Machine, c Case
 			case i > 0:
 				r.Failures[names[i-1]] = fmt.Sprintf("%s: %s", out.Status, out.Error)
 			default:
-				return errors.New("the default schedule cannot be measured: " + out.Error)
+				r.Failures[Default] = fmt.Sprintf("%s: %s", out.Status, out.Error)
+				return nil
 			}
 		}
 		times = append(times, outcomes[0].Nanoseconds)
@@ -181,12 +185,32 @@ func (r *Row) judge(ctx context.Context, lab env.Lab, m schedule.Machine, c Case
 		r.Speedups[Eager] = stats.Median(times) / stats.Median(eager)
 	}
 	for i, name := range names {
-		if len(ratios[i+1]) > 0 {
+		if r.Failures[name] == "" {
 			r.Speedups[name] = stats.Median(ratios[0]) / stats.Median(ratios[i+1])
 		}
 	}
 	r.Share = r.shareOf(Greedy)
 	return nil
+}
+
+// Failed lists why the agent's own schedules, the first choice and the one that it found
+// by search, do not work.
+func (r *Row) Failed() []string {
+	var why []string
+	for _, name := range []string{Greedy, Search} {
+		if reason := r.Failures[name]; reason != "" {
+			why = append(why, name+": "+reason)
+		}
+	}
+	return why
+}
+
+// Beats tells whether a contestant is faster than another; known is false where neither
+// is, or one was not asked. What fails is slower than what works.
+func (r *Row) Beats(contestant, other string) (faster, known bool) {
+	a, b := r.Speedups[contestant], r.Speedups[other]
+	asked := func(name string) bool { return r.Speedups[name] > 0 || r.Failures[name] != "" }
+	return a > b, asked(contestant) && asked(other) && a != b
 }
 
 // Best is the largest speedup over the default schedule that any schedule reached, 1 if

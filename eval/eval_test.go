@@ -16,7 +16,12 @@ import (
 var machine = schedule.Machine{Threads: 2, VectorLanes: 16}
 
 // lab finds short schedules fast, those with P wrong, and counts what it times.
-type lab struct{ timed int }
+type lab struct {
+	timed int
+	// fails tells of what else is wrong, by how many batches there were before.
+	fails   func(batches int, s schedule.Schedule) bool
+	batches int
+}
 
 func (l *lab) Evaluate(_ context.Context, batch []measure.Candidate, _ measure.Plan) ([]measure.Outcome, error) {
 	out := make([]measure.Outcome, len(batch))
@@ -25,10 +30,11 @@ func (l *lab) Evaluate(_ context.Context, batch []measure.Candidate, _ measure.P
 		text := c.Schedule.String()
 		ratio := 1 + float64(len(text))
 		out[i] = measure.Outcome{Status: measure.OK, Ratio: ratio, Nanoseconds: 1000 * ratio}
-		if strings.Contains(text, " P(") {
+		if strings.Contains(text, " P(") || l.fails != nil && l.fails(l.batches, c.Schedule) {
 			out[i] = measure.Outcome{Status: measure.Wrong, Error: "off by one"}
 		}
 	}
+	l.batches++
 	return out, nil
 }
 
@@ -68,6 +74,42 @@ func TestRowsHoldEveryContestant(t *testing.T) {
 	}
 	if row.DefaultMS != usual/1000 || row.Share != row.Speedups[Greedy]/row.Best() {
 		t.Errorf("default %g ms, share %g; %+v", row.DefaultMS, row.Share, row)
+	}
+}
+
+// A program whose default schedule fails is a row that says so, and one without speeds.
+func TestADefaultThatFailsIsInTheRow(t *testing.T) {
+	p := envtest.Matmul(8, 16, 32)
+	usual := schedule.Default(p, machine).String()
+	l := &lab{fails: func(_ int, s schedule.Schedule) bool { return s.String() == usual }}
+	row, err := Run(t.Context(), l, machine, Case{Name: "product", Program: p}, Options{Policy: untrained(t), Trials: 1, Rounds: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row.Failures[Default] != "wrong: off by one" || len(row.Speedups) > 0 || row.Share != 0 {
+		t.Errorf("%+v", row)
+	}
+}
+
+// What is right once and wrong the next time is wrong: slower than all that works.
+func TestWhatFailsOnceHasNoSpeed(t *testing.T) {
+	unscheduled := func(round int, s schedule.Schedule) bool { return round == 1 && len(s) == 0 }
+	row, err := Run(t.Context(), &lab{fails: unscheduled}, machine, Case{Name: "product", Program: envtest.Matmul(8, 16, 32)},
+		Options{Policy: untrained(t), Trials: 1, Rounds: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, ok := row.Speedups[Unscheduled]; ok || row.Failures[Unscheduled] == "" {
+		t.Errorf("unscheduled: speedup %g, failures %v", s, row.Failures)
+	}
+	if faster, known := row.Beats(Greedy, Unscheduled); !faster || !known {
+		t.Errorf("greedy beats what failed: %t, %t; want true, true", faster, known)
+	}
+	if faster, known := row.Beats(Unscheduled, Greedy); faster || !known {
+		t.Errorf("what failed beats greedy: %t, %t; want false, true", faster, known)
+	}
+	if _, known := row.Beats(Greedy, Random); known {
+		t.Error("greedy is compared with a search that was not made")
 	}
 }
 

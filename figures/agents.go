@@ -36,7 +36,8 @@ type evaluation struct {
 // picture of all curves is written beside it, as images/agents.png.
 func WriteAgents(path string, runs []*results.Run) error {
 	var b bytes.Buffer
-	b.WriteString("# Agents\n\nWritten by `make agents`; every figure is from one machine and can be made again there. [How agents work](agent.md).\n\n")
+	b.WriteString("# Agents\n\nWritten by `make agents`; every figure is from one machine and can be made again there. [How agents work](agent.md).\n\n" +
+		"Agents keep each thread on a core of its own while they learn and are evaluated, and PyTorch's go where the system puts them: `nestling bench` is what compares the two on equal terms.\n\n")
 	writeMachine(&b)
 	b.WriteString("| model | command | time | iterations | schedules | a second | failed | network's share | mean reward of the last 10 | entropy |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	var curves []report.AgentCurve
@@ -45,7 +46,9 @@ func WriteAgents(path string, runs []*results.Run) error {
 		if err != nil {
 			return err
 		}
-		curves = append(curves, curve)
+		if curve != nil {
+			curves = append(curves, *curve)
+		}
 	}
 	picture := filepath.Join(filepath.Dir(path), "images", "agents.png")
 	if err := os.MkdirAll(filepath.Dir(picture), 0o777); err != nil {
@@ -68,18 +71,18 @@ func WriteAgents(path string, runs []*results.Run) error {
 	return results.WriteFile(path, b.Bytes())
 }
 
-// writeAgentTraining writes a line of the table and returns the curve behind it.
-func writeAgentTraining(w io.Writer, run *results.Run) (report.AgentCurve, error) {
-	var c report.AgentCurve
+// writeAgentTraining writes a line of the table and returns the curve behind it, nil where
+// rewards are over something else than the default schedule.
+func writeAgentTraining(w io.Writer, run *results.Run) (*report.AgentCurve, error) {
 	log, sum, err := readTraining(run)
 	if err != nil {
-		return c, err
+		return nil, err
 	}
 	setup, err := training.Read(run)
 	if err != nil {
-		return c, err
+		return nil, err
 	}
-	c.Name = agentName(run, setup)
+	c := &report.AgentCurve{Name: agentName(run, setup)}
 	tried, recent, last := 0, 0.0, log[len(log)-1]
 	for i, m := range log {
 		tried += m.Episodes
@@ -88,16 +91,20 @@ func writeAgentTraining(w io.Writer, run *results.Run) (report.AgentCurve, error
 			recent += m.Reward / float64(n)
 		}
 	}
-	flags := ""
+	flags, over := "", ""
 	if setup.Preset != "" {
 		flags += " --preset " + setup.Preset
+		over = " over unscheduled loops"
 	}
 	if setup.Teacher != "" {
 		flags += " --teacher RUN"
 	}
-	fmt.Fprintf(w, "| %s | `nestling train --model %s --programs %d --seed %d --threads %d%s` | %.0f s | %d | %d | %.1f new | %d | %.0f %% | %.2f | %.2f, at first %.2f |\n",
+	fmt.Fprintf(w, "| %s | `nestling train --model %s --programs %d --seed %d --threads %d%s` | %.0f s | %d | %d | %.1f new | %d | %.0f %% | %.2f%s | %.2f, at first %.2f |\n",
 		c.Name, run.Model, setup.Programs, setup.Config.Seed, setup.Threads, flags, last.Elapsed, last.Iteration, sum.all,
-		float64(sum.fresh)/last.Elapsed, sum.failed, 100*sum.network/last.Elapsed, recent, last.Entropy, log[0].Entropy)
+		float64(sum.fresh)/last.Elapsed, sum.failed, 100*sum.network/last.Elapsed, recent, over, last.Entropy, log[0].Entropy)
+	if setup.Preset != "" {
+		return nil, nil
+	}
 	return c, nil
 }
 
@@ -148,7 +155,7 @@ func writeShares(w io.Writer, evaluations []evaluation) {
 	for _, e := range evaluations {
 		failures := 0
 		for _, r := range e.Programs {
-			failures += len(r.Failures)
+			failures += len(r.Failed())
 		}
 		greedy, search := eval.Shares(e.Programs, eval.Greedy), eval.Shares(e.Programs, eval.Search)
 		fmt.Fprintf(w, "| %s | %d | %s | %d | %s | %d | %s | %d |\n",

@@ -27,9 +27,6 @@ type job struct {
 	object  *codegen.Result
 
 	outcome *Outcome // set when all is known
-	// accident is set when the failure says nothing about the candidate, and
-	// is not to be remembered.
-	accident bool
 }
 
 func newJob(c Candidate, plan Plan) *job {
@@ -186,7 +183,7 @@ func (l *Lab) bury(j *job, d *death, during string, crash Status) error {
 		status = crash
 	}
 	j.fail(status, during+": "+d.Error())
-	j.accident = !d.itself
+	j.outcome.Accident = !d.itself
 	return l.finish(j)
 }
 

@@ -62,6 +62,9 @@ type Outcome struct {
 	WorkspaceBytes      int64   // what a run needs besides inputs and outputs; 0 where Cached
 	BusyThreads         float64 // CPU time over wall time of the kernel alone; 0 when that was too short to tell
 	Cached              bool    // remembered by the tuning database, not measured now
+	// Accident: the worker was ended from outside, which says nothing about the candidate
+	// and is not remembered.
+	Accident bool
 }
 
 // Err is why there is no measurement, and where to find what repeats that; nil if

@@ -76,7 +76,7 @@ func (l *Lab) remember(j *job) error {
 		l.hopeless[key] = *o
 		return nil
 	}
-	if l.database == nil || j.accident {
+	if l.database == nil || j.outcome.Accident {
 		return nil
 	}
 	return l.database.Put(database.Record{

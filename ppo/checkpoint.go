@@ -151,7 +151,7 @@ func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
 
 // newTrainer starts a training, or takes up the newest checkpoint of its run.
 func newTrainer(o TrainOptions) (*trainer, error) {
-	if err := o.Config.check(); err != nil {
+	if err := o.Config.Check(); err != nil {
 		return nil, err
 	}
 	if len(o.Programs) == 0 {

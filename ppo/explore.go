@@ -1,6 +1,10 @@
 package ppo
 
-import "nestling/schedule"
+import (
+	"slices"
+
+	"nestling/schedule"
+)
 
 // explore begins an episode from the best one met on its program, for good schedules are
 // rare, and the way to a better one is mostly near them: it returns to a place on the way
@@ -40,13 +44,18 @@ func (t *trainer) vary(e *episode, best remembered) {
 }
 
 // rewrite makes a rewrite, each that is offered or each kind as likely as any other, where
-// the best episode decides on one, and either leaves all others or draws more. Loops are
-// arranged by rule: what a rewrite is worth shows only where the loops that it makes are
-// arranged well, and before the policy has met them it cannot do that.
+// the best episode decides on one: in its place or before it. All others stay, or more are
+// drawn. Loops are arranged as in the best episode where all others stay, and by rule: what
+// a rewrite is worth shows only where the loops that it makes are arranged well, and before
+// the policy has met them it cannot do that.
 func (t *trainer) rewrite(e *episode, best remembered) {
 	e.again(best.steps[:t.crossroads(best.steps[:best.rewrites()])])
+	replaced := e.playing.Wanted(best.schedule)
 	e.prefix = append(e.prefix, step{Step: e.playing.DrawRewrite(t.rng)})
 	alone := t.rng.IntN(2) == 0
+	if alone && t.rng.IntN(2) == 0 && e.playing.Rewriting() {
+		e.take(replaced)
+	}
 	for e.playing.Rewriting() {
 		switch {
 		case alone && e.nextToward(best.schedule):
@@ -56,9 +65,32 @@ func (t *trainer) rewrite(e *episode, best remembered) {
 			e.prefix = append(e.prefix, step{Step: e.playing.DrawRewrite(t.rng)})
 		}
 	}
-	if !e.playing.Done() {
-		e.toward(e.playing.DefaultLoops())
+	if e.playing.Done() {
+		return
 	}
+	usual := e.playing.DefaultLoops()
+	if alone {
+		usual = arranged(best.schedule, usual)
+	}
+	e.toward(usual)
+}
+
+// arranged is a schedule with the loop actions of another for the operations that it has
+// none for.
+func arranged(s, usual schedule.Schedule) schedule.Schedule {
+	loops := map[string]bool{}
+	for _, o := range s {
+		loops[o.Op] = loops[o.Op] || slices.ContainsFunc(o.Actions, func(a schedule.Action) bool {
+			return !slices.Contains(schedule.Rewrites, a.Kind)
+		})
+	}
+	out := slices.Clone(s)
+	for _, o := range usual {
+		if !loops[o.Op] {
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
 // crossroads draws one of some steps, those more often that chose among many kinds of
@@ -103,8 +135,11 @@ func (e *episode) toward(want schedule.Schedule) {
 }
 
 // nextToward takes the next action of a schedule, if it is possible here.
-func (e *episode) nextToward(want schedule.Schedule) bool {
-	taken, err := e.playing.Toward(want)
+func (e *episode) nextToward(want schedule.Schedule) bool { return e.take(e.playing.Wanted(want)) }
+
+// take takes an action, if it is possible here.
+func (e *episode) take(a schedule.Action) bool {
+	taken, err := e.playing.Take(a)
 	if err != nil {
 		return false
 	}

@@ -76,8 +76,8 @@ func Paper() Config {
 	}
 }
 
-// check reports the first setting that makes no sense.
-func (c Config) check() error {
+// Check reports the first setting that makes no sense.
+func (c Config) Check() error {
 	for _, s := range []struct {
 		name string
 		ok   bool
@@ -103,6 +103,11 @@ func (c Config) check() error {
 		{"maximum_coefficient", c.MaximumCoefficient >= c.EntropyCoefficient, "at least entropy_coefficient"},
 		{"averaged_iterations", c.AveragedIterations >= 1, "1 or more"},
 		{"validate_every", c.ValidateEvery >= 1, "1 or more"},
+		{"patience_iterations", c.PatienceIterations >= 0, "0 for no end, or more"},
+		{"iterations", c.Iterations >= 0, "0 for no end, or more"},
+		{"value_coefficient", c.ValueCoefficient >= 0, "0 or more"},
+		{"target_kl", c.TargetKL >= 0, "0 for no stop, or more"},
+		{"entropy_floor", c.EntropyFloor >= 0, "0 or more"},
 	} {
 		if !s.ok {
 			return fmt.Errorf("setting %s must be %s; the settings are %+v", s.name, s.want, c)
@@ -123,8 +128,8 @@ type TrainOptions struct {
 	// to imitate. nil for none.
 	Teacher map[string]Memory
 	// Validation are programs that are never learned from: the checkpoint whose first
-	// choices do best on them is the run's best. Without any it is the one of the largest
-	// mean reward.
+	// choices and those of the two before it do best on them is the run's best. Without any
+	// it is the one of the largest mean reward.
 	Validation []*program.Program
 	Machine    schedule.Machine
 	Rules      env.Rules
@@ -188,7 +193,7 @@ func (t *trainer) finished() bool {
 	s, c, budget := &t.state, &t.Config, t.Budget
 	return c.Iterations > 0 && s.Iteration >= c.Iterations ||
 		budget > 0 && s.Elapsed >= budget.Seconds() ||
-		c.PatienceIterations > 0 && s.Iteration-s.BestIteration >= c.PatienceIterations
+		c.PatienceIterations > 0 && s.BestIteration > 0 && s.Iteration-s.BestIteration >= c.PatienceIterations
 }
 
 // iterate is one turn of the loop: play, judge, learn, keep.
@@ -202,7 +207,7 @@ func (t *trainer) iterate(ctx context.Context) error {
 	judged := time.Since(start) - played
 	m := summarize(episodes)
 	if m.Excluded == m.Episodes {
-		return fmt.Errorf("none of the %d programs can be learned from: %s", m.Episodes, episodes[0].feedback.Reason)
+		return fmt.Errorf("none of the %d schedules can be learned from: %s", m.Episodes, episodes[0].feedback.Reason)
 	}
 	if m.Entropy > 0 && t.state.FirstEntropy == 0 {
 		t.state.FirstEntropy = m.Entropy
@@ -214,10 +219,11 @@ func (t *trainer) iterate(ctx context.Context) error {
 		return err
 	}
 	t.averaging()
-	if err := t.validate(ctx, &m); err != nil {
+	validated, err := t.validate(ctx, &m)
+	if err != nil {
 		return err
 	}
-	t.count(&m, time.Since(start), judged)
+	t.count(&m, time.Since(start), judged+validated)
 	return t.keep(m)
 }
 
@@ -225,7 +231,8 @@ func (t *trainer) iterate(ctx context.Context) error {
 // checkpoint is judged by: the luck of one is as large as what it is to tell.
 const validations = 3
 
-// count brings the state's counters and the metrics' times up to date.
+// count brings the state's counters and the metrics' times up to date. Of the total, judged
+// is what schedules were measured for.
 func (t *trainer) count(m *Metrics, total, judged time.Duration) {
 	s := &t.state
 	s.Iteration++
@@ -238,33 +245,38 @@ func (t *trainer) count(m *Metrics, total, judged time.Duration) {
 	s.Recent = append(s.Recent, m.Reward)
 	s.Recent = s.Recent[max(0, len(s.Recent)-t.Config.AveragedIterations):]
 	m.RewardAverage = stats.Mean(s.Recent)
-	merit := m.RewardAverage
+	merit, comparable := m.RewardAverage, s.BestIteration > 0
 	if len(t.Validation) > 0 {
 		if m.Validation == nil {
 			return
 		}
+		// Fewer looks than that are no measure for those to come: the newest is the best.
+		comparable = len(s.Validated) == validations
 		s.Validated = append(s.Validated, *m.Validation)
 		s.Validated = s.Validated[max(0, len(s.Validated)-validations):]
 		merit = stats.Mean(s.Validated)
 	}
-	if s.BestIteration == 0 || merit > s.Best {
+	if !comparable || merit > s.Best {
 		s.Best, s.BestIteration = merit, s.Iteration
 	}
 }
 
-// validate has the first choices for the validation programs measured, every so often.
-func (t *trainer) validate(ctx context.Context, m *Metrics) error {
+// validate has the first choices for the validation programs measured, every so often, and
+// returns how long that took.
+func (t *trainer) validate(ctx context.Context, m *Metrics) (took time.Duration, err error) {
 	if len(t.Validation) == 0 || (t.state.Iteration+1)%t.Config.ValidateEvery != 0 {
-		return nil
+		return 0, nil
 	}
 	var episodes []*episode
 	for _, p := range t.Validation {
 		episodes = append(episodes, &episode{task: env.Task{Program: p}, playing: t.spaces[p.Hash].NewEpisode()})
 	}
 	rollout(episodes, func(unfinished []*env.Episode) []policy.Decision { return t.mean.Act(unfinished, nil, true) })
+	start := time.Now()
 	if err := judge(ctx, t.Evaluator, episodes); err != nil {
-		return err
+		return 0, err
 	}
+	took = time.Since(start)
 	var rewards []float64
 	for _, e := range episodes {
 		if e.judged() {
@@ -275,7 +287,7 @@ func (t *trainer) validate(ctx context.Context, m *Metrics) error {
 		mean := stats.Mean(rewards)
 		m.Validation = &mean
 	}
-	return nil
+	return took, nil
 }
 
 // keep writes the iteration down: the log first, so that a kill between the two

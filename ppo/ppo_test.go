@@ -21,6 +21,7 @@ import (
 	"nestling/program"
 	"nestling/results"
 	"nestling/schedule"
+	"nestling/schedule/scheduletest"
 	"nestling/stats"
 )
 
@@ -305,8 +306,9 @@ func TestKeepsTheNewestCheckpointsAndTheBest(t *testing.T) {
 	}
 }
 
-// With validation programs, the best checkpoint is that whose first choices do best on
-// them, and they are never learned from.
+// With validation programs, the best checkpoint is that whose first choices and those of
+// the two looks before do best on them, the newest before there are three looks; they are
+// never learned from.
 func TestValidationChoosesTheBestCheckpoint(t *testing.T) {
 	var curve []Metrics
 	o := training(t, t.TempDir(), 40, &curve)
@@ -323,7 +325,7 @@ func TestValidationChoosesTheBestCheckpoint(t *testing.T) {
 			continue
 		}
 		looks = append(looks, *m.Validation)
-		if mean := stats.Mean(looks[max(0, len(looks)-3):]); mean > best {
+		if mean := stats.Mean(looks[max(0, len(looks)-3):]); len(looks) <= 3 || mean > best {
 			best, at = mean, m.Iteration
 		}
 	}
@@ -505,7 +507,7 @@ func TestTrainFailsClearly(t *testing.T) {
 		}, "iteration 1: the update is not finite"},
 		{"nothing to compare with", func(o *TrainOptions) {
 			o.Evaluator = constant{o.Evaluator, env.Feedback{Reason: "the default schedule cannot be measured: crash"}, nil}
-		}, "iteration 1: none of the 16 programs"},
+		}, "iteration 1: none of the 16 schedules"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var curve []Metrics
@@ -518,6 +520,16 @@ func TestTrainFailsClearly(t *testing.T) {
 				t.Errorf("a failed first iteration left a checkpoint (%v)", err)
 			}
 		})
+	}
+}
+
+// Loops that are arranged stay so; where only rewrites are, the others' come in.
+func TestArranged(t *testing.T) {
+	known := scheduletest.Parse(t, "conv0: FN\nconv0.gemm: T(8,0) V\nmap1: G(0)\n")
+	usual := scheduletest.Parse(t, "conv0: T(2) V\nconv0.gemm: T(4,0) V\nmap1: T(2) V\n")
+	want := "conv0: FN\nconv0.gemm: T(8,0) V\nmap1: G(0)\nconv0: T(2) V\nmap1: T(2) V\n"
+	if got := arranged(known, usual).String(); got != want {
+		t.Errorf("arranged\n%swant\n%s", got, want)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // choice uniformly from the legal ones and learns nothing: the curve that a
 // trained agent's must rise above. It reports each iteration and writes no files.
 func Random(ctx context.Context, o TrainOptions) error {
-	if err := o.Config.check(); err != nil {
+	if err := o.Config.Check(); err != nil {
 		return err
 	}
 	rng := rand.New(rand.NewPCG(o.Config.Seed, 2))

@@ -26,7 +26,7 @@ func Evaluation(rows []*eval.Row, trials int) *Table {
 			cells = append(cells, evaluationCell(r, name))
 		}
 		t.Rows = append(t.Rows, append(cells, Cell{Text: fmt.Sprintf("%.0f %%", 100*r.Share)}))
-		for _, name := range eval.Contestants {
+		for _, name := range append([]string{eval.Default}, eval.Contestants...) {
 			if why := r.Failures[name]; why != "" {
 				t.Notes = append(t.Notes, Cell{Text: fmt.Sprintf("%s, %s: %s", r.Name, name, why), Style: Bad})
 			}
@@ -89,6 +89,9 @@ func meansOf(name string, rows []*eval.Row, shown []string) []Cell {
 			shares = append(shares, r.Share)
 		}
 	}
+	if len(shares) == 0 {
+		return append(cells, Cell{Text: "–"})
+	}
 	return append(cells, Cell{Text: fmt.Sprintf("%.0f %%", 100*stats.GeometricMean(shares))})
 }
 
@@ -99,12 +102,12 @@ func comparisons(rows []*eval.Row) []Cell {
 	for _, other := range []string{eval.Random, eval.Untrained} {
 		wins, n := 0, 0
 		for _, r := range rows {
-			a, b := r.Speedups[eval.Greedy], r.Speedups[other]
-			if a > 0 && b > 0 && a != b {
+			switch faster, known := r.Beats(eval.Greedy, other); {
+			case faster && known:
+				wins++
+				fallthrough
+			case known:
 				n++
-				if a > b {
-					wins++
-				}
 			}
 		}
 		if n > 0 {
@@ -120,7 +123,11 @@ func comparisons(rows []*eval.Row) []Cell {
 		out = append(out, Cell{Text: fmt.Sprintf("%s over PyTorch eager: geometric mean %s, 95 %% interval %s to %s; the least %s",
 			contestant, ratio(stats.GeometricMean(over)), ratio(mean.Low), ratio(mean.High), ratio(slices.Min(over)))})
 	}
-	mean := stats.GeometricMeanInterval(eval.Speedups(rows, eval.Greedy))
+	all := eval.Speedups(rows, eval.Greedy)
+	if len(all) == 0 {
+		return out
+	}
+	mean := stats.GeometricMeanInterval(all)
 	return append(out, Cell{Text: fmt.Sprintf("greedy over the default schedule: 95 %% interval of the geometric mean %s to %s", ratio(mean.Low), ratio(mean.High))})
 }
 

@@ -34,6 +34,7 @@ type Setup struct {
 	Weights  string     `json:"weights,omitempty"` // safetensors of the namesake to start from
 	Teacher  string     `json:"teacher,omitempty"` // run whose best schedules are the first to imitate
 	Exact    bool       `json:"exact,omitempty"`   // without Winograd's algorithm
+	Time     string     `json:"time,omitempty"`    // it ends after so long, as time.ParseDuration reads it; 0s: never
 	Config   ppo.Config `json:"config"`
 }
 
@@ -41,8 +42,8 @@ type Setup struct {
 // learning.
 //
 // "paper" is MLIR RL (arXiv:2409.11068) as far as that fits: its six actions with its
-// sizes, the speedup over the unscheduled program as the reward, its settings, and layers
-// as wide as its own. What differs: options are weighed by their features and not by a
+// sizes, the speedup over the unscheduled program as the reward (a hundredfold at most), its
+// settings, and layers as wide as its own. What differs: options are weighed by their features and not by a
 // head for each action, sizes are drawn one loop after the other, the LSTM is 512 wide and
 // not 411, and candidates that are clearly slow are given up early.
 var Presets = map[string]func() ppo.Config{"": ppo.Defaults, "paper": ppo.Paper}
@@ -116,6 +117,21 @@ var plan = measure.Plan{
 	Limit: time.Second, SlowerThan: 3, GiveUp: 50,
 }
 
+// lessons are the settings that what is remembered of a program depends on: which programs
+// there are, what can be chosen, and what it is worth.
+func (s Setup) lessons() string {
+	text := fmt.Sprintf("--threads %d --seed %d", s.Threads, s.Config.Seed)
+	for _, flag := range [][2]string{{"--data", s.Data}, {"--preset", s.Preset}} {
+		if flag[1] != "" {
+			text += " " + flag[0] + " " + flag[1]
+		}
+	}
+	if s.Exact {
+		text += " and too small a --tolerance for Winograd's algorithm"
+	}
+	return text
+}
+
 // Taught are the best schedules of the teacher's run; none without a teacher.
 func (s Setup) Taught() (map[string]ppo.Memory, error) {
 	if s.Teacher == "" {
@@ -124,6 +140,13 @@ func (s Setup) Taught() (map[string]ppo.Memory, error) {
 	run, err := results.OpenRun(s.Teacher)
 	if err != nil {
 		return nil, err
+	}
+	of, err := Read(run)
+	if err != nil {
+		return nil, err
+	}
+	if mine, its := s.lessons(), of.lessons(); mine != its {
+		return nil, fmt.Errorf("what %s has learned is of no use here: it was trained with %s, and this is to be with %s", s.Teacher, its, mine)
 	}
 	c, err := ppo.LoadLatest(run)
 	if err != nil {

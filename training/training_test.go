@@ -49,6 +49,32 @@ func TestSetupIsKept(t *testing.T) {
 	}
 }
 
+// What was learned on other programs, from other choices or on other threads is refused.
+func TestATeacherMustFit(t *testing.T) {
+	run, err := results.NewRun(t.TempDir(), "lstm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	teacher := Setup{Model: "lstm", Programs: 7, Threads: 2, Config: ppo.Defaults()}
+	if err := teacher.Save(run); err != nil {
+		t.Fatal(err)
+	}
+	for want, change := range map[string]func(*Setup){
+		"--threads 1 --seed 1":                func(s *Setup) { s.Threads = 1 },
+		"--threads 2 --seed 5":                func(s *Setup) { s.Config.Seed = 5 },
+		"--threads 2 --seed 1 --preset paper": func(s *Setup) { s.Preset = "paper" },
+		"--threads 2 --seed 1 --data d":       func(s *Setup) { s.Data = "d" },
+		"--threads 2 --seed 1 and too small":  func(s *Setup) { s.Exact = true },
+	} {
+		student := teacher
+		student.Model, student.Teacher = "gpt-2", run.Dir
+		change(&student)
+		if _, err := student.Taught(); err == nil || !strings.Contains(err.Error(), "trained with --threads 2 --seed 1, and this is to be with "+want) {
+			t.Errorf("want an error that tells %s: %v", want, err)
+		}
+	}
+}
+
 // The same seed means the same programs, another seed others.
 func TestSources(t *testing.T) {
 	modules := func(seed uint64) string {

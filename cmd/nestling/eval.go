@@ -46,7 +46,8 @@ reference schedules of the nine benchmarks, uniform random search, and the same 
 before training; all with as many trials.
 
 --set is test (generated programs), nine (the benchmarks) or a folder of .mlir files.
-Written into the run's folder: eval/SET.json and eval/SET.csv.`,
+Written into the run's folder: eval/SET.json and eval/SET.csv, and as SET.partial after
+each program until all are done.`,
 		Example: `  nestling eval
   nestling eval --set nine --trials 64
   nestling eval --run results/lstm/run_1 --set test --count 40
@@ -100,22 +101,25 @@ func (s *settings) eval(ctx context.Context, f evalFlags) (err error) {
 			fmt.Fprintln(os.Stderr, "without PyTorch:", err)
 		}
 	}
-	var rows []*eval.Row
+	e := evaluation{agent: a, flags: f, threads: lab.Options().Threads}
 	bar := progress.NewBar(os.Stderr, "evaluation")
 	for i, c := range cases {
 		bar.Update(i, len(cases), c.Name)
 		row, err := eval.Run(ctx, lab, lab.Machine(), c, f.Options)
 		if err != nil {
-			if len(rows) > 0 && ctx.Err() != nil {
+			if len(e.rows) > 0 && ctx.Err() != nil {
 				break // what was measured is kept
 			}
 			return fmt.Errorf("%s: %w", c.Name, err)
 		}
-		rows = append(rows, row)
+		e.rows = append(e.rows, row)
+		if err := e.write(partial); err != nil {
+			return err
+		}
 	}
-	bar.Update(len(rows), len(cases), "")
+	bar.Update(len(e.rows), len(cases), "")
 	bar.Done()
-	return errors.Join(ctx.Err(), s.writeEvaluation(a, f, lab.Options().Threads, rows))
+	return errors.Join(ctx.Err(), s.finishEvaluation(e, len(e.rows) == len(cases)))
 }
 
 // cases are the programs of a set.
@@ -163,27 +167,58 @@ func explain(a *agent.Agent, cases []eval.Case) error {
 	return nil
 }
 
-// writeEvaluation writes an evaluation down and prints it.
-func (s *settings) writeEvaluation(a *agent.Agent, f evalFlags, threads int, rows []*eval.Row) error {
-	dir := filepath.Join(a.Run.Dir, "eval")
-	base := filepath.Join(dir, strings.Trim(strings.ReplaceAll(f.set, string(filepath.Separator), "_"), "_."))
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+// evaluation is one under way.
+type evaluation struct {
+	agent   *agent.Agent
+	flags   evalFlags
+	threads int
+	rows    []*eval.Row
+}
+
+// partial is put to the name of an evaluation that has not come to its end.
+const partial = ".partial"
+
+// base is the path of the evaluation's files without what tells them apart.
+func (e *evaluation) base() string {
+	set := strings.ReplaceAll(e.flags.set, string(filepath.Separator), "_")
+	return filepath.Join(e.agent.Run.Dir, "eval", strings.Trim(set, "_."))
+}
+
+func (e *evaluation) content() map[string]any {
+	f := e.flags
+	return map[string]any{"agent": e.agent.String(), "set": f.set, "trials": f.Trials, "search": f.Method,
+		"seed": f.Seed, "rounds": f.Rounds, "threads": e.threads, "programs": e.rows}
+}
+
+// write writes down what there is.
+func (e *evaluation) write(suffix string) error {
+	base := e.base()
+	if err := os.MkdirAll(filepath.Dir(base), 0o777); err != nil {
 		return err
 	}
-	content := map[string]any{"agent": a.String(), "set": f.set, "trials": f.Trials, "search": f.Method, "seed": f.Seed, "threads": threads, "programs": rows}
-	if err := results.WriteJSON(base+".json", content); err != nil {
-		return err
-	}
-	if err := writeEvaluationCSV(base+".csv", rows); err != nil {
-		return err
+	return errors.Join(results.WriteJSON(base+suffix+".json", e.content()), writeEvaluationCSV(base+suffix+".csv", e.rows))
+}
+
+// finishEvaluation prints an evaluation, which takes the place of an earlier one if it is
+// complete.
+func (s *settings) finishEvaluation(e evaluation, complete bool) error {
+	suffix := partial
+	if complete {
+		suffix = ""
+		if err := e.write(suffix); err != nil {
+			return err
+		}
+		for _, kind := range []string{".json", ".csv"} {
+			_ = os.Remove(e.base() + partial + kind) // all of it is in the other file
+		}
 	}
 	if s.json {
-		return json.NewEncoder(os.Stdout).Encode(content)
+		return json.NewEncoder(os.Stdout).Encode(e.content())
 	}
-	if err := report.Evaluation(rows, f.Trials).Write(os.Stdout, colour()); err != nil {
+	if err := report.Evaluation(e.rows, e.flags.Trials).Write(os.Stdout, colour()); err != nil {
 		return err
 	}
-	return s.printFiles("\n"+base+".json", base+".csv")
+	return s.printFiles("\n"+e.base()+suffix+".json", e.base()+suffix+".csv")
 }
 
 func writeEvaluationCSV(path string, rows []*eval.Row) error {

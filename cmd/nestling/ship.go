@@ -10,6 +10,7 @@ import (
 
 	"nestling/ppo"
 	"nestling/results"
+	"nestling/training"
 )
 
 // shipCommand is for those who make a release: it is not listed.
@@ -35,25 +36,57 @@ func ship(run *results.Run, dir string) error {
 	if err != nil {
 		return err
 	}
-	name := results.CheckpointName(c.State.BestIteration)
-	if c, err = ppo.Load(filepath.Join(run.Models(), name)); err != nil {
-		return fmt.Errorf("the best checkpoint: %w", err)
+	if best := c.State.BestIteration; best > 0 {
+		if c, err = ppo.Load(filepath.Join(run.Models(), results.CheckpointName(best))); err != nil {
+			return fmt.Errorf("the best checkpoint: %w", err)
+		}
 	}
 	c.State.Memories, c.State.Baselines = nil, nil
-	if err := os.RemoveAll(dir); err != nil {
+	setup, err := training.Read(run)
+	if err != nil {
 		return err
 	}
+	for _, path := range []*string{&setup.Data, &setup.Teacher, &setup.Weights} {
+		*path = portable(*path)
+	}
+	// What shipped before stays until all of the new is there.
+	fresh := dir + ".new"
+	if err := os.RemoveAll(fresh); err != nil {
+		return err
+	}
+	name := filepath.Base(c.Dir)
 	for _, sub := range []string{name, "run/logs"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o777); err != nil {
+		if err := os.MkdirAll(filepath.Join(fresh, sub), 0o777); err != nil {
 			return err
 		}
 	}
-	return errors.Join(
-		results.WriteJSON(filepath.Join(dir, name, results.StateFile), c.State),
-		copyFile(filepath.Join(c.Dir, results.PolicyFile), filepath.Join(dir, name, results.PolicyFile)),
-		copyFile(filepath.Join(run.Dir, "training.json"), filepath.Join(dir, "run", "training.json")),
-		copyFile(filepath.Join(run.Logs(), ppo.LogFile), filepath.Join(dir, "run", "logs", ppo.LogFile)),
+	err = errors.Join(
+		results.WriteJSON(filepath.Join(fresh, name, results.StateFile), c.State),
+		copyFile(filepath.Join(c.Dir, results.PolicyFile), filepath.Join(fresh, name, results.PolicyFile)),
+		results.WriteJSON(filepath.Join(fresh, "run", "training.json"), setup),
+		copyFile(filepath.Join(run.Logs(), ppo.LogFile), filepath.Join(fresh, "run", "logs", ppo.LogFile)),
 	)
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(fresh))
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	return os.Rename(fresh, dir)
+}
+
+// portable is a path without where it was on this machine: below the working folder, or
+// its last element alone.
+func portable(path string) string {
+	if path == "" {
+		return ""
+	}
+	if here, err := os.Getwd(); err == nil {
+		if below, err := filepath.Rel(here, path); err == nil && filepath.IsLocal(below) {
+			return below
+		}
+	}
+	return filepath.Base(path)
 }
 
 func copyFile(from, to string) error {

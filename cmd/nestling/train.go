@@ -80,8 +80,16 @@ const defaultPrograms = 384
 // readSetup takes the settings of the flags, or those that the run to resume was
 // started with.
 func (s *settings) readSetup(c *cobra.Command, f *trainFlags) error {
+	if f.budget < 0 {
+		return fmt.Errorf("--time %s: give 0 for no limit, or more", f.budget)
+	}
 	if f.resume == "" {
-		return f.readConfig(c)
+		return errors.Join(atLeastOne("programs", f.setup.Programs), f.readConfig(c))
+	}
+	for _, name := range []string{"model", "size", "weights", "teacher", "preset", "seed", "config"} {
+		if c.Flags().Changed(name) {
+			return fmt.Errorf("--%s cannot be given with --resume: a run goes on with what it was started with", name)
+		}
 	}
 	run, err := results.OpenRun(f.resume)
 	if err != nil {
@@ -91,7 +99,17 @@ func (s *settings) readSetup(c *cobra.Command, f *trainFlags) error {
 	if f.setup, err = training.Read(run); err != nil {
 		return err
 	}
-	f.setup.Config.Iterations = given.Config.Iterations
+	if c.Flags().Changed("iterations") {
+		f.setup.Config.Iterations = given.Config.Iterations
+	}
+	if !c.Flags().Changed("time") && f.setup.Time != "" {
+		if f.budget, err = time.ParseDuration(f.setup.Time); err != nil {
+			return fmt.Errorf("the time of %s: %w", f.resume, err)
+		}
+	}
+	if exact := schedules.ForbidsWinograd(s.tolerance); c.Flags().Changed("tolerance") && exact != f.setup.Exact {
+		return fmt.Errorf("--tolerance %g: whether Winograd's algorithm is exact enough decides what can be chosen, and %s was started with the other answer", s.tolerance, f.resume)
+	}
 	if !c.Flags().Changed("results") {
 		s.results = filepath.Join(run.Dir, "..", "..") // where its measurements are remembered
 	}
@@ -118,7 +136,7 @@ func (f *trainFlags) readConfig(c *cobra.Command) error {
 	f.setup.Config = preset()
 	f.setup.Config.Seed, f.setup.Config.Iterations = flags.Seed, flags.Iterations
 	if f.config == "" {
-		return nil
+		return f.setup.Config.Check()
 	}
 	seed, iterations := f.setup.Config.Seed, f.setup.Config.Iterations
 	file, err := os.Open(f.config)
@@ -131,11 +149,17 @@ func (f *trainFlags) readConfig(c *cobra.Command) error {
 	if err := decoder.Decode(&f.setup.Config); err != nil {
 		return fmt.Errorf("%s: not settings of the learning: %w", f.config, err)
 	}
+	if decoder.More() {
+		return fmt.Errorf("%s: more than one JSON object; settings of the learning are one", f.config)
+	}
 	if c.Flags().Changed("seed") {
 		f.setup.Config.Seed = seed
 	}
 	if c.Flags().Changed("iterations") {
 		f.setup.Config.Iterations = iterations
+	}
+	if err := f.setup.Config.Check(); err != nil {
+		return fmt.Errorf("%s: %w", f.config, err)
 	}
 	return nil
 }
@@ -159,10 +183,17 @@ func (s *settings) train(ctx context.Context, f trainFlags) (run *results.Run, e
 	}
 	defer func() { err = errors.Join(err, lab.Close()) }()
 	f.setup.Threads = lab.Options().Threads
-	f.setup.Exact = schedules.ForbidsWinograd(s.tolerance)
+	if f.resume == "" {
+		f.setup.Exact = schedules.ForbidsWinograd(s.tolerance)
+	}
 	options, err := s.trainOptions(ctx, lab, f)
 	if err != nil {
 		return nil, err
+	}
+	if begins(run) { // later on it remembers by itself
+		if options.Teacher, err = f.setup.Taught(); err != nil {
+			return nil, err
+		}
 	}
 	if run == nil {
 		if run, release, err = s.newTrainingRun(f.setup.Model); err != nil {
@@ -176,7 +207,9 @@ func (s *settings) train(ctx context.Context, f trainFlags) (run *results.Run, e
 	options.Run = run
 	fmt.Fprintf(os.Stderr, "training %s on %d programs, %d threads: %s\n", f.setup.Model, len(options.Programs), f.setup.Threads, run.Dir)
 	live := progress.NewTraining(os.Stderr, f.budget, f.setup.Config.Iterations)
+	iterated := false
 	options.Report = func(m ppo.Metrics) error {
+		iterated = true
 		if s.json {
 			return json.NewEncoder(os.Stdout).Encode(m)
 		}
@@ -190,7 +223,19 @@ func (s *settings) train(ctx context.Context, f trainFlags) (run *results.Run, e
 		fmt.Fprintf(os.Stderr, "`nestling train --resume %s` goes on\n", run.Dir)
 		return run, ctx.Err()
 	}
+	if err == nil && !iterated {
+		fmt.Fprintln(os.Stderr, "it has come to its end; with more --time or --iterations it goes on")
+	}
 	return run, err
+}
+
+// begins tells whether a run has yet to take its first step.
+func begins(run *results.Run) bool {
+	if run == nil {
+		return true
+	}
+	_, err := run.LatestCheckpoint()
+	return errors.Is(err, results.ErrNoModel)
 }
 
 // runToResume opens a run for this process alone.
@@ -216,11 +261,15 @@ func (s *settings) newTrainingRun(model string) (*results.Run, func() error, err
 // describe writes down what the run is, for a later resume, and where.
 func (f *trainFlags) describe(run *results.Run) (err error) {
 	// The run may be gone on with from another folder.
-	if f.setup.Data != "" {
-		if f.setup.Data, err = filepath.Abs(f.setup.Data); err != nil {
+	for _, path := range []*string{&f.setup.Data, &f.setup.Teacher, &f.setup.Weights} {
+		if *path == "" {
+			continue
+		}
+		if *path, err = filepath.Abs(*path); err != nil {
 			return err
 		}
 	}
+	f.setup.Time = f.budget.String()
 	if err := f.setup.Save(run); err != nil || f.runFile == "" {
 		return err
 	}
@@ -241,11 +290,6 @@ func (s *settings) trainOptions(ctx context.Context, lab *measure.Lab, f trainFl
 	options := f.setup.Options(lab, programs)
 	if options.Validation, err = training.Analyse(ctx, lab, f.setup.Validation(), func(int, int) {}); err != nil {
 		return options, err
-	}
-	if f.resume == "" { // later on the run remembers by itself
-		if options.Teacher, err = f.setup.Taught(); err != nil {
-			return options, err
-		}
 	}
 	options.Budget = f.budget
 	return options, nil
