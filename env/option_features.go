@@ -103,8 +103,12 @@ func (w *writer) number(e *Episode, o option, asked int) {
 }
 
 // size describes the tile that a size would make, of the loops whose sizes are known
-// and of all.
+// and of all, or the strip that a number would.
 func (w *writer) size(e *Episode, o option, asked, loop int) {
+	if asked == askNumber && e.describesStrip() {
+		w.strip(e, o)
+		return
+	}
 	if asked != askSize {
 		w.rest = w.rest[sizes:]
 		return

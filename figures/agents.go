@@ -110,8 +110,11 @@ func writeAgentTraining(w io.Writer, run *results.Run) (*report.AgentCurve, erro
 
 // agentName is the model, and what its training was set up by if that is not our own.
 func agentName(run *results.Run, setup training.Setup) string {
-	if setup.Preset != "" {
+	switch {
+	case setup.Preset != "":
 		return setup.Preset + " (" + run.Model + ")"
+	case setup.Teacher != "":
+		return run.Model + ", taught"
 	}
 	return run.Model
 }

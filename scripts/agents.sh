@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains agents from nothing, evaluates them, and writes docs/agents.md:
 #
-#   LSTM            SEEDS times, MINUTES each
+#   LSTM            SEEDS times: MINUTES to find schedules, then anew TAUGHT minutes from them
 #   the paper's     its preset, MINUTES
 #   other models    each TAUGHT minutes, from the schedules that the first LSTM met
 #
@@ -28,6 +28,12 @@ agent() {
   fi
 }
 
+# taught MODEL NAME SEED trains an agent from the schedules that another met.
+taught() {
+  agent "$2" "$TAUGHT" --model "$1" --programs "$PROGRAMS" --seed "$3" \
+    --teacher "$(cat "$STATE/found-$3")" --config docs/examples/taught.json
+}
+
 # evaluated NAME SET TRIALS evaluates an agent unless that was done. An evaluation that
 # was interrupted keeps what it has measured, but is done again.
 evaluated() {
@@ -39,12 +45,12 @@ evaluated() {
 names=()
 for seed in $(seq "$SEEDS"); do
   names+=("lstm-$seed")
-  agent "lstm-$seed" "$MINUTES" --model lstm --programs "$PROGRAMS" --seed "$seed"
+  agent "found-$seed" "$MINUTES" --model lstm --programs "$PROGRAMS" --seed "$seed"
+  taught lstm "lstm-$seed" "$seed"
 done
 agent paper "$MINUTES" --preset paper --programs "$PROGRAMS" --seed 1
 for model in distilbert gpt-2 convnext; do
-  agent "$model" "$TAUGHT" --model "$model" --programs "$PROGRAMS" --seed 1 \
-    --teacher "$(cat "$STATE/lstm-1")" --config docs/examples/taught.json
+  taught "$model" "$model" 1
 done
 names+=(distilbert gpt-2 convnext paper)
 

@@ -187,31 +187,33 @@ func (t *trial) best(n int) []attempt {
 	return ranked[:min(n, len(ranked))]
 }
 
-// decide measures the winners again and returns the fastest.
+// decide measures the winners again and returns the fastest of those that work again.
 func (t *trial) decide(ctx context.Context) (Found, error) {
 	ranked := t.best(winners)
-	if len(ranked) == 0 {
-		if len(t.tried) == 0 {
-			return Found{}, errors.New("the budget ended before a schedule was tried")
-		}
+	switch {
+	case len(t.tried) == 0:
+		return Found{}, errors.New("the budget ended before a schedule was tried")
+	case len(ranked) == 0:
 		return Found{}, errors.New("no schedule that was tried works: " + t.tried[0].feedback.Reason)
+	case t.Judge == nil:
+		return Found{ranked[0].schedule, ranked[0].feedback, len(t.tried)}, nil
 	}
-	best := ranked[0]
-	if t.Judge != nil && len(ranked) > 1 {
-		tasks := make([]env.Task, len(ranked))
-		for i, a := range ranked {
-			tasks[i] = env.Task{Program: t.space.Program(), Schedule: a.schedule}
-		}
-		feedback, err := t.Judge.Evaluate(ctx, tasks)
-		if err != nil {
-			return Found{}, err
-		}
-		for i, f := range feedback {
-			if f.Measured() && (i == 0 || !best.feedback.Measured() || f.LogSpeedup > best.feedback.LogSpeedup) {
-				best = ranked[i]
-				best.feedback = f
-			}
+	tasks := make([]env.Task, len(ranked))
+	for i, a := range ranked {
+		tasks[i] = env.Task{Program: t.space.Program(), Schedule: a.schedule}
+	}
+	feedback, err := t.Judge.Evaluate(ctx, tasks)
+	if err != nil {
+		return Found{}, err
+	}
+	best := -1
+	for i, f := range feedback {
+		if f.Measured() && (best < 0 || f.LogSpeedup > feedback[best].LogSpeedup) {
+			best = i
 		}
 	}
-	return Found{best.schedule, best.feedback, len(t.tried)}, nil
+	if best < 0 {
+		return Found{}, errors.New("no winner works when it is measured again: " + feedback[0].Reason)
+	}
+	return Found{ranked[best].schedule, feedback[best], len(t.tried)}, nil
 }

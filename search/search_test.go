@@ -28,13 +28,15 @@ func untrained(t *testing.T) *policy.Policy {
 // are fast.
 type judge struct {
 	env.Evaluator
-	t      *testing.T
-	failed bool
-	worth  func(schedule.Schedule) float64
-	seen   []string
+	t     *testing.T
+	fails func(schedule.Schedule) bool
+	worth func(schedule.Schedule) float64
+	seen  []string
 }
 
-func newJudge(t *testing.T) *judge { return &judge{t: t, worth: fours} }
+func newJudge(t *testing.T) *judge {
+	return &judge{t: t, worth: fours, fails: func(schedule.Schedule) bool { return false }}
+}
 
 func fours(s schedule.Schedule) float64 {
 	text := s.String()
@@ -49,7 +51,7 @@ func (j *judge) Evaluate(_ context.Context, tasks []env.Task) ([]env.Feedback, e
 		}
 		j.seen = append(j.seen, task.Schedule.String())
 		out[i] = env.Feedback{LogSpeedup: j.worth(task.Schedule)}
-		if j.failed {
+		if j.fails(task.Schedule) {
 			out[i] = env.Feedback{Failed: true, Reason: "crash: SIGSEGV"}
 		}
 	}
@@ -183,9 +185,34 @@ func TestTheJudgeDecides(t *testing.T) {
 	}
 }
 
+// A winner that does not work a second time is none, however fast it was at first.
+func TestAWinnerMustWorkAgain(t *testing.T) {
+	first, second := newJudge(t), newJudge(t)
+	fastest := ""
+	second.fails = func(s schedule.Schedule) bool {
+		if fastest == "" {
+			fastest = s.String() // it is the first to be judged
+		}
+		return s.String() == fastest
+	}
+	o := options(t, first, 30)
+	o.Judge = second
+	found, err := Run(t.Context(), sample, envtest.Matmul(8, 16, 32), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found.Schedule.String() == fastest || !found.Feedback.Measured() {
+		t.Errorf("found %s with %+v, which failed when it was judged", found.Schedule, found.Feedback)
+	}
+	second.fails = func(schedule.Schedule) bool { return true }
+	if _, err := Run(t.Context(), sample, envtest.Matmul(8, 16, 32), o); err == nil || !strings.Contains(err.Error(), "measured again: crash: SIGSEGV") {
+		t.Errorf("error %v where every winner fails", err)
+	}
+}
+
 func TestSaysWhyNothingWorks(t *testing.T) {
 	j := newJudge(t)
-	j.failed = true
+	j.fails = func(schedule.Schedule) bool { return true }
 	_, err := Run(t.Context(), sample, envtest.Add(4), options(t, j, 3))
 	if err == nil || !strings.Contains(err.Error(), "crash: SIGSEGV") {
 		t.Errorf("error %v", err)
