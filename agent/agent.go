@@ -30,17 +30,16 @@ type Agent struct {
 	rules      env.Rules
 }
 
-// Load reads the best checkpoint of a run, as far as its newest one knows. The agent keeps
-// to the rules that it was trained under, and to exact arithmetic where that is asked for.
+// Load reads the best checkpoint of a run, or its newest where that cannot be read. The
+// agent keeps to the rules that it was trained under, and to exact arithmetic where that is
+// asked for.
 func Load(run *results.Run, m schedule.Machine, exact bool) (*Agent, error) {
-	c, err := ppo.LoadLatest(run)
+	c, err := ppo.LoadBest(run)
+	if err != nil {
+		c, err = ppo.LoadLatest(run)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if best := results.CheckpointName(c.State.BestIteration); best != filepath.Base(c.Dir) {
-		if b, err := ppo.Load(filepath.Join(run.Models(), best)); err == nil {
-			c = b
-		}
 	}
 	rules := c.State.Rules
 	rules.Exact = rules.Exact || exact

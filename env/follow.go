@@ -64,7 +64,7 @@ func (e *Episode) Wanted(s schedule.Schedule) schedule.Action {
 		}
 		var actions []schedule.Action
 		for _, a := range o.Actions {
-			if slices.Contains(schedule.Rewrites, a.Kind) == e.Rewriting() {
+			if a.Kind.IsRewrite() == e.Rewriting() {
 				actions = append(actions, a)
 			}
 		}

@@ -53,7 +53,7 @@ func (l *Live) Evaluate(ctx context.Context, tasks []Task) ([]Feedback, error) {
 	var batch []measure.Candidate
 	for _, t := range tasks {
 		key := recordKey{t.Program.Hash, t.Schedule.String()}
-		if _, seen := first[key]; !seen && l.broken[t.Program.Hash] == "" {
+		if _, seen := first[key]; !seen && l.unusable(t.Program.Hash) == "" {
 			first[key] = len(batch)
 			batch = append(batch, measure.Candidate{
 				Program: t.Program, Schedule: t.Schedule,
@@ -68,12 +68,8 @@ func (l *Live) Evaluate(ctx context.Context, tasks []Task) ([]Feedback, error) {
 	out := make([]Feedback, len(tasks))
 	for i, t := range tasks {
 		hash := t.Program.Hash
-		if why := l.broken[hash]; why != "" {
-			out[i] = Feedback{Reason: "the default schedule cannot be measured: " + why}
-			continue
-		}
-		if _, known := l.baselines[hash]; !known {
-			out[i] = Feedback{Reason: "the default schedule's measurement was cut short from outside"}
+		if why := l.unusable(hash); why != "" {
+			out[i] = Feedback{Reason: why}
 			continue
 		}
 		j := first[recordKey{hash, t.Schedule.String()}]
@@ -83,12 +79,21 @@ func (l *Live) Evaluate(ctx context.Context, tasks []Task) ([]Feedback, error) {
 	return out, nil
 }
 
-func feedback(o measure.Outcome, baseline float64) Feedback {
-	if o.Accident {
-		return Feedback{Reason: fmt.Sprintf("%s: %s", o.Status, o.Error)}
+// unusable tells why there is nothing to compare a program's schedules with, "" where there
+// is.
+func (l *Live) unusable(hash string) string {
+	if why := l.broken[hash]; why != "" {
+		return "the default schedule cannot be measured: " + why
 	}
+	if _, known := l.baselines[hash]; !known {
+		return "the default schedule's measurement was cut short from outside"
+	}
+	return ""
+}
+
+func feedback(o measure.Outcome, baseline float64) Feedback {
 	if o.Status != measure.OK {
-		return Feedback{Failed: true, Reason: fmt.Sprintf("%s: %s", o.Status, o.Error), Cached: o.Cached}
+		return Feedback{Failed: !o.Accident, Reason: fmt.Sprintf("%s: %s", o.Status, o.Error), Cached: o.Cached}
 	}
 	return Feedback{LogSpeedup: math.Log(baseline / o.Ratio), Cached: o.Cached}
 }

@@ -20,8 +20,13 @@ type Space struct {
 // NewSpace prepares for episodes on a program, which must not change and must have at
 // least one operation.
 func NewSpace(p *program.Program, m schedule.Machine, r Rules) *Space {
-	return &Space{program: p, machine: m, rules: r, stages: map[string]*stage{"": newStage(p, nil)}}
+	s := &Space{program: p, machine: m, rules: r}
+	s.forget()
+	return s
 }
+
+// forget leaves nothing but the program as it is without rewrites.
+func (s *Space) forget() { s.stages = map[string]*stage{"": newStage(s.program, nil)} }
 
 // Program is what is scheduled.
 func (s *Space) Program() *program.Program { return s.program }
@@ -79,8 +84,7 @@ func (s *Space) after(from *stage, op string, a schedule.Action) (*stage, error)
 		return nil, err
 	}
 	if len(s.stages) >= rememberedStages {
-		s.stages = map[string]*stage{"": s.stages[""]}
-		s.stages[""].offers = map[string][]offer{} // they may hold on to other stages
+		s.forget()
 	}
 	s.stages[key] = newStage(next, entries)
 	return s.stages[key], nil

@@ -25,7 +25,8 @@ func (e *Episode) describesStrip() bool {
 // stripWith is the strip once an option is chosen, with single rows and images where that
 // has not been asked for yet.
 func (e *Episode) stripWith(o option) strip {
-	words := append(e.open.words[:len(e.open.words):len(e.open.words)], o.word)
+	next, _ := e.open.with(o)
+	words := next.words
 	m, rows, images := words[0], 1, 1
 	if len(words) > 1 {
 		rows = words[1]
@@ -44,19 +45,20 @@ func (e *Episode) stripWith(o option) strip {
 	return s
 }
 
-// strip describes what an answer about a strip would make of it, in the place of a tile.
+// strip describes what an answer about a strip would make of it, in the place of a tile, but
+// for its registers, which Prior weighs.
 func (w *writer) strip(e *Episode, o option) {
 	s, m := e.stripWith(o), e.space.machine
 	threads := float64(max(1, m.Threads))
-	w.put(
+	before, after := writer{w.rest[:registersInSize]}, writer{w.rest[registersInSize+1 : sizes]}
+	w.rest = w.rest[sizes:]
+	before.put(
 		log2(s.tiles, 8), float32(math.Min(s.tiles/32, 2)), log2(s.strips, 8), log2(s.image+s.sums, 24),
 		ratio(s.image, m.L1()), ratio(s.image, m.L2()), ratio(s.sums, m.L2()), ratio(s.image+s.sums, m.L2()),
 		log2(s.filter, 24), ratio(s.filter, m.L2()), float32(s.wasted),
 	)
-	w.rest = w.rest[1:] // of registers, which say something else of a tile: see Prior
-	w.put(
+	after.put(
 		log2(s.strips/threads, 8), float32(math.Ceil(s.strips/threads)*threads/s.strips-1),
 		flag(s.strips >= threads), flag(s.strips >= 4*threads),
 	)
-	w.rest = w.rest[sizes-registersInSize-1-4:]
 }

@@ -210,7 +210,8 @@ func (r *Row) Failed() []string {
 func (r *Row) Beats(contestant, other string) (faster, known bool) {
 	a, b := r.Speedups[contestant], r.Speedups[other]
 	asked := func(name string) bool { return r.Speedups[name] > 0 || r.Failures[name] != "" }
-	return a > b, asked(contestant) && asked(other) && a != b
+	known = asked(contestant) && asked(other) && a != b
+	return known && a > b, known
 }
 
 // Best is the largest speedup over the default schedule that any schedule reached, 1 if

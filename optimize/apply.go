@@ -131,7 +131,7 @@ func applied(p *program.Program, s schedule.Schedule, threads int) ([]int, error
 
 // rewrites counts the rewrites at the beginning of a line.
 func rewrites(op schedule.OpSchedule) int {
-	n := slices.IndexFunc(op.Actions, func(a schedule.Action) bool { return !slices.Contains(schedule.Rewrites, a.Kind) })
+	n := slices.IndexFunc(op.Actions, func(a schedule.Action) bool { return !a.Kind.IsRewrite() })
 	if n < 0 {
 		return len(op.Actions)
 	}

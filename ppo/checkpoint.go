@@ -70,6 +70,19 @@ func LoadLatest(run *results.Run) (*Checkpoint, error) {
 	return Load(dir)
 }
 
+// LoadBest reads the best checkpoint of a run, as far as its newest one knows: that itself
+// before there is a best.
+func LoadBest(run *results.Run) (*Checkpoint, error) {
+	c, err := LoadLatest(run)
+	if err != nil || c.State.BestIteration == 0 || c.State.BestIteration == c.State.Iteration {
+		return c, err
+	}
+	if c, err = Load(filepath.Join(run.Models(), results.CheckpointName(c.State.BestIteration))); err != nil {
+		return nil, fmt.Errorf("the best checkpoint: %w", err)
+	}
+	return c, nil
+}
+
 func load(dir string) (*Checkpoint, error) {
 	c := &Checkpoint{Dir: dir}
 	content, err := os.ReadFile(filepath.Join(dir, results.StateFile))

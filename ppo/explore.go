@@ -80,9 +80,7 @@ func (t *trainer) rewrite(e *episode, best remembered) {
 func arranged(s, usual schedule.Schedule) schedule.Schedule {
 	loops := map[string]bool{}
 	for _, o := range s {
-		loops[o.Op] = loops[o.Op] || slices.ContainsFunc(o.Actions, func(a schedule.Action) bool {
-			return !slices.Contains(schedule.Rewrites, a.Kind)
-		})
+		loops[o.Op] = loops[o.Op] || slices.ContainsFunc(o.Actions, func(a schedule.Action) bool { return !a.Kind.IsRewrite() })
 	}
 	out := slices.Clone(s)
 	for _, o := range usual {

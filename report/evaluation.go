@@ -102,12 +102,12 @@ func comparisons(rows []*eval.Row) []Cell {
 	for _, other := range []string{eval.Random, eval.Untrained} {
 		wins, n := 0, 0
 		for _, r := range rows {
-			switch faster, known := r.Beats(eval.Greedy, other); {
-			case faster && known:
-				wins++
-				fallthrough
-			case known:
+			faster, known := r.Beats(eval.Greedy, other)
+			if known {
 				n++
+			}
+			if faster {
+				wins++
 			}
 		}
 		if n > 0 {

@@ -74,8 +74,8 @@ var Rewrites = []Kind{Split, Layout, Cut, Group, FoldNorm, Winograd, WinogradCha
 // Vocabulary lists every action.
 var Vocabulary = slices.Concat(LoopActions, Rewrites)
 
-// rewrites reports whether the action changes the program itself.
-func (k Kind) rewrites() bool { return slices.Contains(Rewrites, k) }
+// IsRewrite reports whether the action changes the program itself.
+func (k Kind) IsRewrite() bool { return slices.Contains(Rewrites, k) }
 
 // MaxActions is the largest number of actions of one operation in a schedule
 // built step by step, the closing Vectorize or NoTransform included.

@@ -39,7 +39,7 @@ func Write(p *program.Program, s Schedule, o Options) (Code, error) {
 func Rewrite(p *program.Program, s Schedule, o Options) (*program.Program, Schedule, error) {
 	var loops Schedule
 	for _, entry := range s {
-		first := slices.IndexFunc(entry.Actions, func(a Action) bool { return !a.Kind.rewrites() })
+		first := slices.IndexFunc(entry.Actions, func(a Action) bool { return !a.Kind.IsRewrite() })
 		if first < 0 {
 			first = len(entry.Actions)
 		}

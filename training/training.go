@@ -43,9 +43,9 @@ type Setup struct {
 //
 // "paper" is MLIR RL (arXiv:2409.11068) as far as that fits: its six actions with its
 // sizes, the speedup over the unscheduled program as the reward (a hundredfold at most), its
-// settings, and layers as wide as its own. What differs: options are weighed by their features and not by a
-// head for each action, sizes are drawn one loop after the other, the LSTM is 512 wide and
-// not 411, and candidates that are clearly slow are given up early.
+// settings, and layers as wide as its own. What differs: options are weighed by their
+// features and not by a head for each action, sizes are drawn one loop after the other, the
+// LSTM is 512 wide and not 411, and candidates that are clearly slow are given up early.
 var Presets = map[string]func() ppo.Config{"": ppo.Defaults, "paper": ppo.Paper}
 
 // FullSize names the sizes of a model's namesake.

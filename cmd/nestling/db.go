@@ -76,7 +76,7 @@ type databaseState struct {
 // withDatabase opens the tuning database, does something with it, and tells what was done
 // and what there is. One that is not there is an error unless it may be made.
 func (s *settings) withDatabase(create bool, do func(*database.Database) (done string, err error)) (err error) {
-	dir := s.results + "/tuning"
+	dir := s.tuning()
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && !create {
 		return fmt.Errorf("no tuning database at %s; --results names another folder", dir)
 	}
@@ -89,8 +89,9 @@ func (s *settings) withDatabase(create bool, do func(*database.Database) (done s
 	if err != nil {
 		return err
 	}
-	state := databaseState{Folder: dir, Measurements: d.Len(), Statuses: map[string]int{}, Damaged: []string{}}
-	for _, r := range d.Records() {
+	records := d.Records()
+	state := databaseState{Folder: dir, Measurements: len(records), Statuses: map[string]int{}, Damaged: []string{}}
+	for _, r := range records {
 		state.Statuses[r.Status]++
 	}
 	for _, x := range d.Damage() {

@@ -113,7 +113,7 @@ func (s *settings) eval(ctx context.Context, f evalFlags) (err error) {
 			return fmt.Errorf("%s: %w", c.Name, err)
 		}
 		e.rows = append(e.rows, row)
-		if err := e.write(partial); err != nil {
+		if err := e.write(); err != nil {
 			return err
 		}
 	}
@@ -190,26 +190,25 @@ func (e *evaluation) content() map[string]any {
 		"seed": f.Seed, "rounds": f.Rounds, "threads": e.threads, "programs": e.rows}
 }
 
-// write writes down what there is.
-func (e *evaluation) write(suffix string) error {
-	base := e.base()
+// write writes down what there is so far.
+func (e *evaluation) write() error {
+	base := e.base() + partial
 	if err := os.MkdirAll(filepath.Dir(base), 0o777); err != nil {
 		return err
 	}
-	return errors.Join(results.WriteJSON(base+suffix+".json", e.content()), writeEvaluationCSV(base+suffix+".csv", e.rows))
+	return errors.Join(results.WriteJSON(base+".json", e.content()), writeEvaluationCSV(base+".csv", e.rows))
 }
 
 // finishEvaluation prints an evaluation, which takes the place of an earlier one if it is
 // complete.
 func (s *settings) finishEvaluation(e evaluation, complete bool) error {
-	suffix := partial
+	base := e.base() + partial
 	if complete {
-		suffix = ""
-		if err := e.write(suffix); err != nil {
-			return err
-		}
+		base = e.base()
 		for _, kind := range []string{".json", ".csv"} {
-			_ = os.Remove(e.base() + partial + kind) // all of it is in the other file
+			if err := os.Rename(base+partial+kind, base+kind); err != nil {
+				return err
+			}
 		}
 	}
 	if s.json {
@@ -218,7 +217,7 @@ func (s *settings) finishEvaluation(e evaluation, complete bool) error {
 	if err := report.Evaluation(e.rows, e.flags.Trials).Write(os.Stdout, colour()); err != nil {
 		return err
 	}
-	return s.printFiles("\n"+e.base()+suffix+".json", e.base()+suffix+".csv")
+	return s.printFiles("\n"+base+".json", base+".csv")
 }
 
 func writeEvaluationCSV(path string, rows []*eval.Row) error {

@@ -133,11 +133,14 @@ func openLab(o measure.Options) (*measure.Lab, error) {
 	return lab, err
 }
 
+// tuning is the folder of the tuning database.
+func (s *settings) tuning() string { return s.results + "/tuning" }
+
 func (s *settings) labOptions() measure.Options {
 	return measure.Options{
 		Threads:    s.threads,
 		Tolerance:  s.tolerance,
-		Database:   s.results + "/tuning",
+		Database:   s.tuning(),
 		FailureDir: s.results + "/failures",
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -32,14 +31,9 @@ its settings and its log, below DIR (agent/shipped in Nestling's source).`,
 }
 
 func ship(run *results.Run, dir string) error {
-	c, err := ppo.LoadLatest(run)
+	c, err := ppo.LoadBest(run)
 	if err != nil {
 		return err
-	}
-	if best := c.State.BestIteration; best > 0 {
-		if c, err = ppo.Load(filepath.Join(run.Models(), results.CheckpointName(best))); err != nil {
-			return fmt.Errorf("the best checkpoint: %w", err)
-		}
 	}
 	c.State.Memories, c.State.Baselines = nil, nil
 	setup, err := training.Read(run)

@@ -132,13 +132,12 @@ func (f *trainFlags) readConfig(c *cobra.Command) error {
 	if !known {
 		return fmt.Errorf("no preset %q; there is paper, and ours without one", f.setup.Preset)
 	}
-	flags := f.setup.Config
+	seed, iterations := f.setup.Config.Seed, f.setup.Config.Iterations
 	f.setup.Config = preset()
-	f.setup.Config.Seed, f.setup.Config.Iterations = flags.Seed, flags.Iterations
+	f.setup.Config.Seed, f.setup.Config.Iterations = seed, iterations
 	if f.config == "" {
 		return f.setup.Config.Check()
 	}
-	seed, iterations := f.setup.Config.Seed, f.setup.Config.Iterations
 	file, err := os.Open(f.config)
 	if err != nil {
 		return err
@@ -188,6 +187,9 @@ func (s *settings) train(ctx context.Context, f trainFlags) (run *results.Run, e
 	}
 	options, err := s.trainOptions(ctx, lab, f)
 	if err != nil {
+		return nil, err
+	}
+	if err := f.absolutePaths(); err != nil {
 		return nil, err
 	}
 	if begins(run) { // later on it remembers by itself
@@ -258,9 +260,9 @@ func (s *settings) newTrainingRun(model string) (*results.Run, func() error, err
 	return run, release, err
 }
 
-// describe writes down what the run is, for a later resume, and where.
-func (f *trainFlags) describe(run *results.Run) (err error) {
-	// The run may be gone on with from another folder.
+// absolutePaths makes the setup's paths such that the run may be gone on with from another
+// folder, and compared with another.
+func (f *trainFlags) absolutePaths() (err error) {
 	for _, path := range []*string{&f.setup.Data, &f.setup.Teacher, &f.setup.Weights} {
 		if *path == "" {
 			continue
@@ -269,6 +271,11 @@ func (f *trainFlags) describe(run *results.Run) (err error) {
 			return err
 		}
 	}
+	return nil
+}
+
+// describe writes down what the run is, for a later resume, and where.
+func (f *trainFlags) describe(run *results.Run) error {
 	f.setup.Time = f.budget.String()
 	if err := f.setup.Save(run); err != nil || f.runFile == "" {
 		return err
