@@ -2,6 +2,7 @@ package env
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"nestling/schedule"
@@ -32,9 +33,24 @@ func (e *Episode) Toward(want schedule.Schedule) (Step, error) { return e.Take(e
 // action that is not offered is an error, and then nothing is done. The episode must not be
 // over.
 func (e *Episode) Take(a schedule.Action) (Step, error) {
+	return e.take(a, func(*Episode) int { return -1 })
+}
+
+// TakeLike takes the action that is most like one from another program's schedule: that
+// itself where it is offered, or else one of its kind with tiles and numbers as near to it
+// as there are. Where nothing is like it, it is an error as it is with Take.
+func (e *Episode) TakeLike(a schedule.Action) (Step, error) {
+	return e.take(a, func(next *Episode) int { return next.nearest(a) })
+}
+
+// take takes an action, with other answers where those on the way to it are not offered.
+func (e *Episode) take(a schedule.Action, other func(*Episode) int) (Step, error) {
 	next := e.Clone()
 	s, err := next.decide(func(int) (int, error) {
 		i := slices.IndexFunc(next.open.options, func(o option) bool { return next.leadsTo(o, a) })
+		if i < 0 {
+			i = other(next)
+		}
 		if i < 0 {
 			return 0, fmt.Errorf("%s: %s cannot be reached; offered are %v", next.Asked(), a, next.Labels())
 		}
@@ -78,24 +94,49 @@ func (e *Episode) Wanted(s schedule.Schedule) schedule.Action {
 // leadsTo reports whether an option is the next answer on the way to an action.
 func (e *Episode) leadsTo(o option, a schedule.Action) bool {
 	if e.open.kind == "" {
-		return o.kind == a.Kind
+		return o.kind == a.Kind && e.hasLoopsOf(a)
 	}
-	n := len(e.open.words)
+	return o.word == e.next(a)
+}
+
+// hasLoopsOf reports whether an action speaks of as many loops as the operation has, if it
+// speaks of any.
+func (e *Episode) hasLoopsOf(a schedule.Action) bool {
+	if n := len(a.Order) + len(a.Sizes); n > 0 {
+		return n == len(e.state.Loops(e.op()))
+	}
+	return true
+}
+
+// next is the word that spells an action on, which what was answered so far began.
+func (e *Episode) next(a schedule.Action) int {
 	switch {
-	case a.Kind != o.kind:
-		return false
 	case a.Kind == schedule.Interchange:
-		return len(a.Order) == e.open.loops && o.word == a.Order[n]
+		return a.Order[len(e.open.words)]
 	case tiles(a.Kind):
-		if len(a.Sizes) != e.open.loops { // it is of an operation with other loops
-			return false
-		}
 		loop := e.tiledLoop()
-		size := a.Sizes[loop]
-		if size == e.state.Loops(e.op())[loop].Bound {
-			size = 0
+		if a.Sizes[loop] == e.state.Loops(e.op())[loop].Bound {
+			return 0
 		}
-		return o.word == size
+		return a.Sizes[loop]
 	}
-	return o.word == words(a)[n]
+	return words(a)[len(e.open.words)]
+}
+
+// nearest is the option whose size or number is nearest to an action's, by their ratio, or
+// -1 where the answer is none of that sort.
+func (e *Episode) nearest(a schedule.Action) int {
+	sized := tiles(a.Kind) || slices.Contains([]schedule.Kind{schedule.Split, schedule.Cut, schedule.Winograd, schedule.WinogradChain}, a.Kind)
+	if !sized || e.open.kind == "" {
+		return -1
+	}
+	word := e.next(a)
+	distance := func(o option) float64 { return math.Abs(math.Log(float64(max(o.word, 0)+1) / float64(max(word, 0)+1))) }
+	best := -1
+	for i, o := range e.open.options {
+		if best < 0 || distance(o) < distance(e.open.options[best]) {
+			best = i
+		}
+	}
+	return best
 }

@@ -40,6 +40,7 @@ type State struct {
 	Validation         int                     `json:"validation_programs"` // how many judged the best
 	Baselines          map[string]env.Baseline `json:"baselines,omitempty"`
 	Memories           map[string]Memory       `json:"memories,omitempty"` // by program hash
+	Visits             map[string]int          `json:"visits,omitempty"`   // episodes on each program, by its hash
 	// Checksums are SHA-256 of the other files, in hexadecimal.
 	Checksums map[string]string `json:"checksums"`
 }
@@ -172,7 +173,8 @@ func newTrainer(o TrainOptions) (*trainer, error) {
 	}
 	t := &trainer{TrainOptions: o, source: rand.NewPCG(o.Config.Seed, 1), remembered: map[string]remembered{}}
 	t.spaces = spaces(slices.Concat(o.Programs, o.Validation), o.Machine, o.Rules)
-	t.state.Memories = map[string]Memory{}
+	t.state.Memories, t.state.Visits = map[string]Memory{}, map[string]int{}
+	t.alike = byStructure(o.Programs)
 	t.rng = rand.New(t.source)
 	var err error
 	switch dir, latest := o.Run.LatestCheckpoint(); {
@@ -225,6 +227,9 @@ func (t *trainer) resume(dir string) error {
 	t.mean, t.state = c.Policy, c.State
 	if t.state.Memories == nil {
 		t.state.Memories = map[string]Memory{}
+	}
+	if t.state.Visits == nil {
+		t.state.Visits = map[string]int{}
 	}
 	err = t.loadLearner(c)
 	if err == nil {

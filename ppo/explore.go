@@ -6,18 +6,22 @@ import (
 	"nestling/schedule"
 )
 
-// explore begins an episode from the best one met on its program, for good schedules are
-// rare, and the way to a better one is mostly near them: it returns to a place on the way
-// and tries something else there, in three ways that take turns. However sure the policy
-// is of another choice, every choice is tried now and then. What is not the policy's doing
-// is learned by imitation alone, if it turns out to be the best.
+// explore begins an episode from what is known already, for good schedules are rare, and
+// the way to a better one is mostly near them: in four ways that take turns, from the best
+// one met on the program or on another like it. However sure the policy is of another
+// choice, every choice is tried now and then. What is not the policy's doing is learned by
+// imitation alone, if it turns out to be the best.
 func (t *trainer) explore(e *episode, turn int) {
 	best := t.remembered[e.task.Program.Hash]
+	turn %= 5
+	if turn == 3 && t.borrow(e) {
+		return
+	}
 	switch {
 	case len(best.steps) == 0:
-	case turn%2 == 1 && best.rewrites() > 0:
+	case (turn == 1 || turn == 4) && best.rewrites() > 0:
 		t.rewrite(e, best)
-	case turn%4 == 2:
+	case turn == 2:
 		t.goBack(e, best)
 	default:
 		t.vary(e, best)

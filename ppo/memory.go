@@ -30,6 +30,7 @@ const clearlyBetter = 0.01
 func (t *trainer) remember(episodes []*episode) {
 	for _, e := range episodes {
 		hash := e.task.Program.Hash
+		t.state.Visits[hash]++
 		best, known := t.state.Memories[hash]
 		if !e.feedback.Measured() || (known && e.feedback.Reward() < best.Reward+clearlyBetter) {
 			continue

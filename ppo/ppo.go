@@ -31,7 +31,7 @@ type Config struct {
 	Programs           int     `json:"programs"`            // drawn at random for an iteration
 	SmallFirst         int     `json:"small_first"`         // iterations until the largest programs are drawn, too
 	Repeats            int     `json:"repeats"`             // episodes on each of them; a reward counts by what it is above the others'
-	Branches           int     `json:"branches"`            // how many of those start from the best episode met on the program, in the ways of explore in turn
+	Branches           int     `json:"branches"`            // how many of those start from the best episode met on the program or one like it, in the ways of explore in turn
 	LearningRate       float64 `json:"learning_rate"`       // of Adam
 	RateDecay          int     `json:"rate_decay"`          // iterations after which it is half; 0: it stays
 	Epochs             int     `json:"epochs"`              // passes over the steps of an iteration, at most
@@ -58,7 +58,7 @@ type Config struct {
 // Defaults are the settings that `nestling train` starts from.
 func Defaults() Config {
 	return Config{
-		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 8, Branches: 4, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64, WeightDecay: 0.1,
+		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 8, Branches: 5, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64, WeightDecay: 0.1,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
 		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Rehearsals: 6, Averaging: 0.9,
 		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.15,
@@ -187,6 +187,7 @@ type trainer struct {
 	journal    *journal
 	// remembered are the episodes of state.Memories with what was seen, by program hash.
 	remembered map[string]remembered
+	alike      map[string][]*program.Program // programs, by their structure
 }
 
 func (t *trainer) finished() bool {
@@ -325,7 +326,7 @@ type episode struct {
 // play schedules a batch of programs with the policy, all in lock-step.
 func (t *trainer) play() []*episode {
 	var episodes []*episode
-	for i, p := range draw(t.smallest(), t.Config, t.rng) {
+	for i, p := range draw(t.smallest(), t.Config, t.state.Visits, t.rng) {
 		e := &episode{task: env.Task{Program: p}, playing: t.spaces[p.Hash].NewEpisode()}
 		if branch := i % t.Config.Repeats; branch < t.Config.Branches {
 			t.explore(e, branch)
@@ -360,11 +361,15 @@ func spaces(programs []*program.Program, m schedule.Machine, r env.Rules) map[st
 	return out
 }
 
-// draw picks the programs of an iteration, each as often as it is repeated.
-func draw(programs []*program.Program, c Config, rng *rand.Rand) []*program.Program {
+// draw picks the programs of an iteration, each as often as it is repeated: of two that are
+// drawn the one that was visited less, or some would wait very long for their turn.
+func draw(programs []*program.Program, c Config, visits map[string]int, rng *rand.Rand) []*program.Program {
 	var out []*program.Program
 	for range c.Programs {
-		p := programs[rng.IntN(len(programs))]
+		p, other := programs[rng.IntN(len(programs))], programs[rng.IntN(len(programs))]
+		if visits[other.Hash] < visits[p.Hash] {
+			p = other
+		}
 		for range c.Repeats {
 			out = append(out, p)
 		}

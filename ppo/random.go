@@ -18,7 +18,7 @@ func Random(ctx context.Context, o TrainOptions) error {
 	known := spaces(o.Programs, o.Machine, o.Rules)
 	for i := range o.Config.Iterations {
 		var episodes []*episode
-		for _, p := range draw(o.Programs, o.Config, rng) {
+		for _, p := range draw(o.Programs, o.Config, nil, rng) {
 			e := known[p.Hash].NewEpisode()
 			e.Draw(rng)
 			episodes = append(episodes, &episode{task: env.Task{Program: p, Schedule: e.Schedule()}})

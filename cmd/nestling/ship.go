@@ -35,7 +35,7 @@ func ship(run *results.Run, dir string) error {
 	if err != nil {
 		return err
 	}
-	c.State.Memories, c.State.Baselines = nil, nil
+	c.State.Memories, c.State.Visits, c.State.Baselines = nil, nil, nil
 	setup, err := training.Read(run)
 	if err != nil {
 		return err

@@ -1,0 +1,106 @@
+package ppo
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"nestling/program"
+	"nestling/schedule"
+)
+
+// lenders is how many programs are drawn to borrow from the one most like an episode's.
+const lenders = 3
+
+// borrow does what was best on another program of the same structure, as nearly as that is
+// possible, and reports whether there is one: what was found on one program is tried on
+// the others soon, and not only when the policy has become sure enough of it. Now and then
+// only the rewrites are borrowed, and loops are arranged by rule.
+func (t *trainer) borrow(e *episode) bool {
+	lender := t.lender(e.task.Program)
+	if lender == nil {
+		return false
+	}
+	best := t.remembered[lender.Hash].schedule
+	for e.playing.Rewriting() {
+		if !e.takeLike(e.playing.Wanted(best)) {
+			e.prefix = append(e.prefix, step{Step: e.playing.GoOn()})
+		}
+	}
+	if e.playing.Done() {
+		return true
+	}
+	usual := e.playing.DefaultLoops()
+	lent := usual
+	if t.rng.IntN(4) > 0 {
+		lent = arranged(best, usual)
+	}
+	leave := schedule.Action{Kind: schedule.NoTransform}
+	for !e.playing.Done() {
+		if !e.takeLike(e.playing.Wanted(lent)) && !e.takeLike(e.playing.Wanted(usual)) && !e.take(leave) {
+			break // the policy goes on from here
+		}
+	}
+	return true
+}
+
+// lender draws some of the programs of the same structure that something better than their
+// default schedule is known of, and returns the one whose loops are most like the
+// program's; nil if there are none.
+func (t *trainer) lender(p *program.Program) (nearest *program.Program) {
+	var known []*program.Program
+	for _, q := range t.alike[structure(p)] {
+		if q != p && t.state.Memories[q.Hash].Reward > 0 {
+			known = append(known, q)
+		}
+	}
+	least := math.Inf(1)
+	for range min(lenders, len(known)) {
+		q := known[t.rng.IntN(len(known))]
+		if d := distance(p, q); d < least {
+			nearest, least = q, d
+		}
+	}
+	return nearest
+}
+
+// byStructure groups programs that are made of the same operations.
+func byStructure(programs []*program.Program) map[string][]*program.Program {
+	out := map[string][]*program.Program{}
+	for _, p := range programs {
+		out[structure(p)] = append(out[structure(p)], p)
+	}
+	return out
+}
+
+// structure is what programs must have in common to borrow schedules from each other: the
+// names of their operations, by which a schedule speaks of them, and their numbers of loops.
+func structure(p *program.Program) string {
+	var s strings.Builder
+	for _, op := range p.Ops {
+		fmt.Fprintf(&s, "%s:%d ", op.Name, len(op.Loops))
+	}
+	return s.String()
+}
+
+// distance is how much the loops of programs of the same structure differ: the sum of the
+// logarithms of their bounds' ratios.
+func distance(p, q *program.Program) float64 {
+	sum := 0.0
+	for i, op := range p.Ops {
+		for l, loop := range op.Loops {
+			sum += math.Abs(math.Log(float64(loop.Bound) / float64(q.Ops[i].Loops[l].Bound)))
+		}
+	}
+	return sum
+}
+
+// takeLike takes the action that is most like one of another program's, if there is one.
+func (e *episode) takeLike(a schedule.Action) bool {
+	taken, err := e.playing.TakeLike(a)
+	if err != nil {
+		return false
+	}
+	e.prefix = append(e.prefix, step{Step: taken})
+	return true
+}
