@@ -52,15 +52,41 @@ func (l *Lab) holds(r database.Record) bool {
 	return true
 }
 
-func (l *Lab) key(j *job) database.Key {
+// Known lists the schedules that the tuning database knows to work, by the hash of their
+// program, with their times as ratios to the probe: what was measured on this machine, with
+// these threads and this compiler. There are none without a database.
+func (l *Lab) Known(ctx context.Context) (map[string]map[string]float64, error) {
+	known := map[string]map[string]float64{}
+	if l.database == nil {
+		return known, nil
+	}
+	if err := l.askLLVMVersion(ctx); err != nil {
+		return nil, err
+	}
+	for _, r := range l.database.Records() {
+		here := l.keyOf(r.Program, r.Schedule, false)
+		if r.Key != here || Status(r.Status) != OK || !l.holds(r) {
+			continue
+		}
+		if known[r.Program] == nil {
+			known[r.Program] = map[string]float64{}
+		}
+		known[r.Program][r.Schedule] = r.Ratio
+	}
+	return known, nil
+}
+
+func (l *Lab) key(j *job) database.Key { return l.keyOf(j.Program.Hash, j.text, j.plan.Flush) }
+
+func (l *Lab) keyOf(program, schedule string, cold bool) database.Key {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return database.Key{
-		Program:  j.Program.Hash,
-		Schedule: j.text,
+		Program:  program,
+		Schedule: schedule,
 		Threads:  l.options.Threads,
 		Machine:  l.options.machine(),
-		Cold:     j.plan.Flush,
+		Cold:     cold,
 		Codegen:  codegen.Version,
 		LLVM:     l.llvm,
 	}

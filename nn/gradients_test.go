@@ -107,6 +107,8 @@ func layerCases() []layerCase {
 			}},
 		{name: "mse", shapes: [][]int{{6}}, extra: map[string][]float32{"target": mseTarget},
 			forward: func(t *Tape, in []*Tensor) *Tensor { return t.MSE(in[0], mseTarget) }},
+		{name: "clipped_mse", shapes: [][]int{{6}}, extra: map[string][]float32{"old": ppoOld, "target": mseTarget}, exact: true,
+			forward: func(t *Tape, in []*Tensor) *Tensor { return t.ClippedMSE(in[0], ppoOld, mseTarget, 0.2) }},
 		{name: "adam", shapes: [][]int{{4}}, extra: map[string][]float32{"gradients": adamGradients}, exact: true, forward: runAdam},
 	}
 }

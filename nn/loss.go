@@ -158,3 +158,31 @@ func (t *Tape) MSE(x *Tensor, target []float32) *Tensor {
 		}
 	})
 }
+
+// ClippedMSE is the value function's loss where it may not move far at once, [1]: the mean
+// of max((x-target)², (old+clip(x-old, ±limit)-target)²) (the PPO2 of OpenAI's baselines).
+// All are [batch].
+func (t *Tape) ClippedMSE(x *Tensor, old, target []float32, limit float64) *Tensor {
+	n := len(x.Data)
+	if len(old) != n || len(target) != n {
+		panic(fmt.Sprintf("nn: ClippedMSE of %d, %d old values and %d targets", n, len(old), len(target)))
+	}
+	loss := t.output([]int{1}, x)
+	slope := t.arena.zeros(n)
+	sum := 0.0
+	for i, v := range x.Data {
+		before, want := float64(old[i]), float64(target[i])
+		free := float64(v) - want
+		held := before + min(max(float64(v)-before, -limit), limit) - want
+		sum += max(free*free, held*held) / float64(n)
+		if free*free >= held*held {
+			slope[i] = float32(2 * free / float64(n))
+		}
+	}
+	loss.Data[0] = float32(sum)
+	return t.record(loss, func() {
+		for i := range x.Grad {
+			x.Grad[i] += loss.Grad[0] * slope[i]
+		}
+	})
+}

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"nestling/program"
-	"nestling/schedule"
 )
 
 // lenders is how many programs are drawn to borrow from the one most like an episode's.
@@ -14,34 +13,13 @@ const lenders = 3
 
 // borrow does what was best on another program of the same structure, as nearly as that is
 // possible, and reports whether there is one: what was found on one program is tried on
-// the others soon, and not only when the policy has become sure enough of it. Now and then
-// only the rewrites are borrowed, and loops are arranged by rule.
+// the others soon, and not only when the policy has become sure enough of it.
 func (t *trainer) borrow(e *episode) bool {
 	lender := t.lender(e.task.Program)
-	if lender == nil {
-		return false
+	if lender != nil {
+		e.began(e.playing.Resemble(t.remembered[lender.Hash].schedule, t.rng))
 	}
-	best := t.remembered[lender.Hash].schedule
-	for e.playing.Rewriting() {
-		if !e.takeLike(e.playing.Wanted(best)) {
-			e.prefix = append(e.prefix, step{Step: e.playing.GoOn()})
-		}
-	}
-	if e.playing.Done() {
-		return true
-	}
-	usual := e.playing.DefaultLoops()
-	lent := usual
-	if t.rng.IntN(4) > 0 {
-		lent = arranged(best, usual)
-	}
-	leave := schedule.Action{Kind: schedule.NoTransform}
-	for !e.playing.Done() {
-		if !e.takeLike(e.playing.Wanted(lent)) && !e.takeLike(e.playing.Wanted(usual)) && !e.take(leave) {
-			break // the policy goes on from here
-		}
-	}
-	return true
+	return lender != nil
 }
 
 // lender draws some of the programs of the same structure that something better than their
@@ -93,14 +71,4 @@ func distance(p, q *program.Program) float64 {
 		}
 	}
 	return sum
-}
-
-// takeLike takes the action that is most like one of another program's, if there is one.
-func (e *episode) takeLike(a schedule.Action) bool {
-	taken, err := e.playing.TakeLike(a)
-	if err != nil {
-		return false
-	}
-	e.prefix = append(e.prefix, step{Step: taken})
-	return true
 }

@@ -20,16 +20,7 @@ func TestBorrow(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = trainer.journal.close() }()
-	best := trainer.spaces[known.Hash].NewEpisode()
-	seen, err := best.Follow(scheduletest.Parse(t, "elementwise0: T(6,8) V\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	steps := make([]step, len(seen))
-	for i, s := range seen {
-		steps[i].Step = s
-	}
-	trainer.memorise(known.Hash, 1, remembered{steps, best.Schedule()})
+	trainer.study(known, Lesson{scheduletest.Parse(t, "elementwise0: T(6,8) V\n"), 1})
 	borrows := func(p *program.Program) (string, bool) {
 		e := &episode{task: env.Task{Program: p}, playing: trainer.spaces[p.Hash].NewEpisode()}
 		lent := trainer.borrow(e)

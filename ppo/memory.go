@@ -53,28 +53,46 @@ func (t *trainer) memorise(hash string, reward float64, r remembered) {
 // there for nothing, its reward is 0 by definition, and what is better takes its place.
 func (t *trainer) demonstrate() {
 	for _, p := range t.Programs {
-		if _, known := t.state.Memories[p.Hash]; known {
-			continue
+		if _, known := t.state.Memories[p.Hash]; !known {
+			t.study(p, Lesson{Schedule: schedule.Default(p, t.Machine)})
 		}
-		playing := t.spaces[p.Hash].NewEpisode()
-		seen, err := playing.Follow(schedule.Default(p, t.Machine))
-		if err != nil {
-			continue // some of its sizes are none that are offered
-		}
-		steps := make([]step, len(seen))
-		for i, s := range seen {
-			steps[i].Step = s
-		}
-		t.memorise(p.Hash, 0, remembered{steps, playing.Schedule()})
 	}
 }
 
-// studyTeacher takes the best episodes of another training for the first ones, as far as
-// they are on programs of this one and can be done again here.
+// Lesson is a schedule that was not found here, and what it earns.
+type Lesson struct {
+	Schedule schedule.Schedule
+	Reward   float64
+}
+
+// study takes a schedule for the best met on its program, if it can be reached: some have
+// sizes that are not offered.
+func (t *trainer) study(p *program.Program, l Lesson) {
+	playing := t.spaces[p.Hash].NewEpisode()
+	seen, err := playing.Follow(l.Schedule)
+	if err != nil {
+		return
+	}
+	steps := make([]step, len(seen))
+	for i, s := range seen {
+		steps[i].Step = s
+	}
+	t.memorise(p.Hash, l.Reward, remembered{steps, playing.Schedule()})
+}
+
+// studyTeacher takes the best episodes of another training, or schedules known from
+// elsewhere, for the first ones, as far as they are on programs of this one and can be done
+// again here.
 func (t *trainer) studyTeacher() {
 	for _, p := range t.Programs {
+		if l, known := t.Lessons[p.Hash]; known {
+			t.study(p, l)
+		}
 		m, known := t.Teacher[p.Hash]
 		if !known {
+			continue
+		}
+		if best, known := t.state.Memories[p.Hash]; known && best.Reward > m.Reward {
 			continue
 		}
 		if r, err := t.again(p, m); err == nil {

@@ -39,6 +39,7 @@ type Config struct {
 	WeightDecay        float64 `json:"weight_decay"`        // of matrices in an update, as a share of the rate: weights that nothing needs fade
 	Clip               float64 `json:"clip"`                // change of a probability ratio beyond which nothing is gained
 	ValueCoefficient   float64 `json:"value_coefficient"`   // weight of the value loss
+	ValueClip          float64 `json:"value_clip"`          // change of a value in an iteration beyond which nothing is gained; 0: none
 	Discount           float64 `json:"discount"`            // γ: worth of a reward one step later
 	Lambda             float64 `json:"lambda"`              // λ of the advantage estimate: 0 trusts the value, 1 the reward
 	TargetKL           float64 `json:"target_kl"`           // epochs end when the policy has moved so far, in nats; 0: never
@@ -106,6 +107,7 @@ func (c Config) Check() error {
 		{"patience_iterations", c.PatienceIterations >= 0, "0 for no end, or more"},
 		{"iterations", c.Iterations >= 0, "0 for no end, or more"},
 		{"value_coefficient", c.ValueCoefficient >= 0, "0 or more"},
+		{"value_clip", c.ValueClip >= 0, "0 for none, or more"},
 		{"target_kl", c.TargetKL >= 0, "0 for no stop, or more"},
 		{"entropy_floor", c.EntropyFloor >= 0, "0 or more"},
 	} {
@@ -127,6 +129,9 @@ type TrainOptions struct {
 	// Teacher are the best episodes that another training met, by program hash: the first
 	// to imitate. nil for none.
 	Teacher map[string]Memory
+	// Lessons are schedules that are known from elsewhere, by program hash: imitated from
+	// the beginning, as far as they can be reached. nil for none.
+	Lessons map[string]Lesson
 	// Validation are programs that are never learned from: the checkpoint whose first
 	// choices and those of the two before it do best on them is the run's best. Without any
 	// it is the one of the largest mean reward.
@@ -612,13 +617,16 @@ func (t *trainer) update(batch []*step) (update, error) {
 // surrogate is the loss of some of a minibatch's steps, weighed by their share of it.
 func (t *trainer) surrogate(h half, batch []*step, advantages []float32, share float64) (*nn.Tensor, update) {
 	c, tape := &t.Config, h.tape
-	old, returns := make([]float32, len(batch)), make([]float32, len(batch))
+	old, values, returns := make([]float32, len(batch)), make([]float32, len(batch)), make([]float32, len(batch))
 	for i, s := range batch {
-		old[i], returns[i] = s.logProb, float32(s.returned)
+		old[i], values[i], returns[i] = s.logProb, float32(s.value), float32(s.returned)
 	}
 	logProb, entropy, value := h.agent.Evaluate(tape, seen(batch))
 	policyLoss, stats := tape.PPOLoss(logProb, old, advantages, c.Clip)
 	valueLoss := tape.MSE(value, returns)
+	if c.ValueClip > 0 {
+		valueLoss = tape.ClippedMSE(value, values, returns, c.ValueClip)
+	}
 	loss := tape.Add(policyLoss, tape.Scale(valueLoss, float32(c.ValueCoefficient)))
 	loss = tape.Add(loss, tape.Scale(tape.Mean(entropy), float32(-t.state.EntropyCoefficient)))
 	return tape.Scale(loss, float32(share)), update{

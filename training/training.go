@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -33,6 +34,7 @@ type Setup struct {
 	Size     string     `json:"size,omitempty"`    // "full": the namesake's, "": one that trains well on a processor
 	Weights  string     `json:"weights,omitempty"` // safetensors of the namesake to start from
 	Teacher  string     `json:"teacher,omitempty"` // run whose best schedules are the first to imitate
+	Replay   bool       `json:"replay,omitempty"`  // the best schedules of the tuning database are the first to imitate
 	Exact    bool       `json:"exact,omitempty"`   // without Winograd's algorithm
 	Time     string     `json:"time,omitempty"`    // it ends after so long, as time.ParseDuration reads it; 0s: never
 	Config   ppo.Config `json:"config"`
@@ -156,6 +158,37 @@ func (s Setup) Taught() (map[string]ppo.Memory, error) {
 		return nil, fmt.Errorf("%s remembers no schedules to learn from: what ships with Nestling has none", s.Teacher)
 	}
 	return c.State.Memories, nil
+}
+
+// Replayed are the fastest schedules that the tuning database knows of each program, with
+// what they would earn; none of programs that it does not know the default schedule of.
+func (s Setup) Replayed(ctx context.Context, lab *measure.Lab, programs []*program.Program) (map[string]ppo.Lesson, error) {
+	lessons := map[string]ppo.Lesson{}
+	if !s.Replay {
+		return lessons, nil
+	}
+	known, err := lab.Known(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range programs {
+		usual, found := known[p.Hash][schedule.Default(p, lab.Machine()).String()]
+		if !found {
+			continue
+		}
+		fastest := ""
+		for text, ratio := range known[p.Hash] {
+			if best := known[p.Hash][fastest]; fastest == "" || ratio < best || ratio == best && text < fastest {
+				fastest = text
+			}
+		}
+		best, err := schedule.Parse(fastest)
+		if err != nil {
+			return nil, fmt.Errorf("the tuning database's schedule of %s: %w", p.Name, err)
+		}
+		lessons[p.Hash] = ppo.Lesson{Schedule: best, Reward: env.Feedback{LogSpeedup: math.Log(usual / known[p.Hash][fastest])}.Reward()}
+	}
+	return lessons, nil
 }
 
 // Options puts a training together for ppo.Random, or ppo.Train once it has a run.

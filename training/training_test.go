@@ -1,6 +1,7 @@
 package training
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,8 +9,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"nestling/measure"
 	"nestling/ppo"
 	"nestling/results"
+	"nestling/schedule"
+	"nestling/suite"
 )
 
 func TestSetupIsKept(t *testing.T) {
@@ -101,5 +105,42 @@ func TestSources(t *testing.T) {
 	}
 	if _, err := (Setup{Data: filepath.Join(t.TempDir(), "none")}).Sources(); err == nil {
 		t.Error("a folder that is not there was read")
+	}
+}
+
+// The tuning database's fastest schedule of a program is replayed, with what it earned.
+func TestReplayKnowsTheFastest(t *testing.T) {
+	lab, err := measure.Open(measure.Options{Worker: worker, Threads: 1, Database: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lab.Close() }()
+	sources := suite.Generate(suite.Train, 1, 2)
+	programs, err := Analyse(t.Context(), lab, sources, func(int, int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := programs[0]
+	usual := schedule.Default(known, lab.Machine())
+	batch := []measure.Candidate{{Program: known, Schedule: usual}, {Program: known}}
+	measured, err := lab.Evaluate(t.Context(), batch, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lessons, err := Setup{Replay: true}.Replayed(t.Context(), lab, programs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := usual.String()
+	if measured[1].Ratio < measured[0].Ratio {
+		want = ""
+	}
+	reward := math.Log10(measured[0].Ratio / min(measured[0].Ratio, measured[1].Ratio))
+	got := lessons[known.Hash]
+	if len(lessons) != 1 || got.Schedule.String() != want || math.Abs(got.Reward-reward) > 1e-9 {
+		t.Errorf("%d programs are known; of the first %q, which earns %g; want %q, which earns %g", len(lessons), got.Schedule, got.Reward, want, reward)
+	}
+	if none, err := (Setup{}).Replayed(t.Context(), lab, programs); err != nil || len(none) != 0 {
+		t.Errorf("without being asked for, %d programs are replayed (%v)", len(none), err)
 	}
 }

@@ -43,6 +43,7 @@ folder of yours. Every iteration ends with a checkpoint; Ctrl-C stops cleanly, a
   nestling train --model lstm --time 20m --seed 3
   nestling train --data my_programs/
   nestling train --preset paper --time 20m
+  nestling train --replay --time 5m
   nestling train --resume results/lstm/run_0 --time 10m`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -58,6 +59,7 @@ folder of yours. Every iteration ends with a checkpoint; Ctrl-C stops cleanly, a
 	flags.StringVar(&f.setup.Size, "size", "", "full for the sizes of the model's namesake (default: one that trains well on a processor)")
 	flags.StringVar(&f.setup.Weights, "weights", "", "safetensors of the model's namesake to start from, with --size full")
 	flags.StringVar(&f.setup.Teacher, "teacher", "", "run whose best schedules are the first to imitate; of the same seed, for its programs to be the same")
+	flags.BoolVar(&f.setup.Replay, "replay", false, "the best schedules that the tuning database knows of the programs are the first to imitate, too")
 	flags.StringVar(&f.setup.Preset, "preset", "", "settings to start from: paper for those of MLIR RL, its six actions and its reward (default: ours)")
 	flags.IntVar(&f.setup.Programs, "programs", f.setup.Programs, "how many programs to generate")
 	flags.StringVar(&f.setup.Data, "data", "", "folder of .mlir files to train on instead")
@@ -86,7 +88,7 @@ func (s *settings) readSetup(c *cobra.Command, f *trainFlags) error {
 	if f.resume == "" {
 		return errors.Join(atLeastOne("programs", f.setup.Programs), f.readConfig(c))
 	}
-	for _, name := range []string{"model", "size", "weights", "teacher", "preset", "seed", "config"} {
+	for _, name := range []string{"model", "size", "weights", "teacher", "replay", "preset", "seed", "config"} {
 		if c.Flags().Changed(name) {
 			return fmt.Errorf("--%s cannot be given with --resume: a run goes on with what it was started with", name)
 		}
@@ -194,6 +196,9 @@ func (s *settings) train(ctx context.Context, f trainFlags) (run *results.Run, e
 	}
 	if begins(run) { // later on it remembers by itself
 		if options.Teacher, err = f.setup.Taught(); err != nil {
+			return nil, err
+		}
+		if options.Lessons, err = f.setup.Replayed(ctx, lab, options.Programs); err != nil {
 			return nil, err
 		}
 	}

@@ -74,6 +74,11 @@ def categorical(c, logits):
     return torch.stack([torch.stack(x) for x in out])
 
 
+def clipped_mse(c, x):
+    held = c["old"] + (x - c["old"]).clamp(-0.2, 0.2)
+    return torch.max((x - c["target"]) ** 2, (held - c["target"]) ** 2).mean().reshape(1)
+
+
 def ppo(c, log_prob):
     ratio = torch.exp(log_prob - c["old"])
     a = c["advantage"]
@@ -120,6 +125,7 @@ CASES = {
     "categorical": categorical,
     "ppo": ppo,
     "mse": lambda c, x: F.mse_loss(x, c["target"]).reshape(1),
+    "clipped_mse": clipped_mse,
     "adam": adam,
 }
 
