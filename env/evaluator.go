@@ -64,3 +64,8 @@ type Evaluator interface {
 	Baselines() map[string]Baseline
 	Remember(baselines map[string]Baseline)
 }
+
+// Remeasurer is an Evaluator that can measure anew what has been measured before.
+type Remeasurer interface {
+	Again(ctx context.Context, tasks []Task) ([]Feedback, error)
+}

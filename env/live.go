@@ -46,6 +46,17 @@ func (l *Live) Remember(baselines map[string]Baseline) { maps.Copy(l.baselines, 
 
 // Evaluate measures the missing baselines, then each different task once.
 func (l *Live) Evaluate(ctx context.Context, tasks []Task) ([]Feedback, error) {
+	return l.evaluate(ctx, tasks, l.plan)
+}
+
+// Again measures tasks in new processes, whatever the laboratory remembers.
+func (l *Live) Again(ctx context.Context, tasks []Task) ([]Feedback, error) {
+	fresh := l.plan
+	fresh.Fresh = true
+	return l.evaluate(ctx, tasks, fresh)
+}
+
+func (l *Live) evaluate(ctx context.Context, tasks []Task, plan measure.Plan) ([]Feedback, error) {
 	if err := l.measureBaselines(ctx, tasks); err != nil {
 		return nil, err
 	}
@@ -61,7 +72,7 @@ func (l *Live) Evaluate(ctx context.Context, tasks []Task) ([]Feedback, error) {
 			})
 		}
 	}
-	outcomes, err := l.lab.Evaluate(ctx, batch, l.plan)
+	outcomes, err := l.lab.Evaluate(ctx, batch, plan)
 	if err != nil {
 		return nil, fmt.Errorf("measuring %d schedules: %w", len(batch), err)
 	}

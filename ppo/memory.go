@@ -1,9 +1,11 @@
 package ppo
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
+	"nestling/env"
 	"nestling/program"
 	"nestling/schedule"
 )
@@ -26,17 +28,72 @@ type remembered struct {
 // by chance alone teach nothing.
 const clearlyBetter = 0.01
 
-// remember keeps the episodes that clearly beat what is remembered of their programs.
-func (t *trainer) remember(episodes []*episode) {
+// remember keeps the best episode of each program, if it clearly beats what is remembered.
+// Before that it is measured a second time, and what counts is the mean: the best of many
+// measurements is partly luck, and some schedules are as fast in one process of two.
+func (t *trainer) remember(ctx context.Context, episodes []*episode) error {
 	for _, e := range episodes {
-		hash := e.task.Program.Hash
-		t.state.Visits[hash]++
-		best, known := t.state.Memories[hash]
-		if !e.feedback.Measured() || (known && e.feedback.Reward() < best.Reward+clearlyBetter) {
+		t.state.Visits[e.task.Program.Hash]++
+	}
+	challengers := t.challengers(episodes)
+	if err := t.confirm(ctx, challengers); err != nil {
+		return err
+	}
+	for _, e := range challengers {
+		if t.clearlyBest(e) {
+			t.memorise(e.task.Program.Hash, e.feedback.Reward(), remembered{slices.Concat(e.prefix, e.steps), e.task.Schedule})
+		}
+	}
+	return nil
+}
+
+// clearlyBest tells whether an episode clearly beats what is remembered of its program.
+func (t *trainer) clearlyBest(e *episode) bool {
+	best, known := t.state.Memories[e.task.Program.Hash]
+	return e.feedback.Measured() && (!known || e.feedback.Reward() >= best.Reward+clearlyBetter)
+}
+
+// challengers are the best episodes of their programs, where they clearly beat what is
+// remembered.
+func (t *trainer) challengers(episodes []*episode) []*episode {
+	var best []*episode
+	for _, e := range episodes {
+		if !t.clearlyBest(e) {
 			continue
 		}
-		t.memorise(hash, e.feedback.Reward(), remembered{slices.Concat(e.prefix, e.steps), e.task.Schedule})
+		at := slices.IndexFunc(best, func(b *episode) bool { return b.task.Program == e.task.Program })
+		switch {
+		case at < 0:
+			best = append(best, e)
+		case e.feedback.Reward() > best[at].feedback.Reward():
+			best[at] = e
+		}
 	}
+	return best
+}
+
+// confirm measures episodes a second time, where the evaluator can.
+func (t *trainer) confirm(ctx context.Context, episodes []*episode) error {
+	again, can := t.Evaluator.(env.Remeasurer)
+	if !can || !t.Config.Confirm || len(episodes) == 0 {
+		return nil
+	}
+	tasks := make([]env.Task, len(episodes))
+	for i, e := range episodes {
+		tasks[i] = e.task
+	}
+	feedback, err := again.Again(ctx, tasks)
+	if err != nil {
+		return err
+	}
+	for i, e := range episodes {
+		if f := feedback[i]; f.Measured() {
+			e.feedback.LogSpeedup = (e.feedback.LogSpeedup + f.LogSpeedup) / 2
+		} else {
+			e.feedback = f
+		}
+	}
+	return nil
 }
 
 // memorise takes an episode for the best met on its program.

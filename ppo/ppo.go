@@ -46,6 +46,7 @@ type Config struct {
 	GradientClip       float64 `json:"gradient_clip"`       // largest global norm of a gradient
 	Imitation          float64 `json:"imitation"`           // weight of imitating the best episode met on each program; 0: none
 	Demonstrations     bool    `json:"demonstrations"`      // the default schedules are the first episodes to imitate
+	Confirm            bool    `json:"confirm"`             // what would be imitated is measured a second time before
 	Rehearsals         int     `json:"rehearsals"`          // minibatches of an iteration that do nothing but imitate
 	Averaging          float64 `json:"averaging"`           // share that the running mean of the weights keeps of itself in an iteration; 0: no mean
 	EntropyCoefficient float64 `json:"entropy_coefficient"` // least weight of the entropy bonus
@@ -61,7 +62,7 @@ func Defaults() Config {
 	return Config{
 		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 8, Branches: 5, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64, WeightDecay: 0.1,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
-		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Rehearsals: 6, Averaging: 0.9,
+		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Confirm: true, Rehearsals: 6, Averaging: 0.9,
 		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.15,
 		AveragedIterations: 5, ValidateEvery: 15,
 	}
@@ -210,6 +211,9 @@ func (t *trainer) iterate(ctx context.Context) error {
 	if err := judge(ctx, t.Evaluator, episodes); err != nil {
 		return err
 	}
+	if err := t.remember(ctx, episodes); err != nil {
+		return err
+	}
 	judged := time.Since(start) - played
 	m := summarize(episodes)
 	if m.Excluded == m.Episodes {
@@ -219,7 +223,6 @@ func (t *trainer) iterate(ctx context.Context) error {
 		t.state.FirstEntropy = m.Entropy
 	}
 	t.guardEntropy(&m)
-	t.remember(episodes)
 	m.Known = t.known()
 	if err := t.learn(episodes, &m); err != nil {
 		return err
