@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 
 	"nestling/env"
@@ -116,49 +115,14 @@ func (c *Checkpoint) verify(name string) error {
 
 // offer says what to do about a broken checkpoint, if there is one before it.
 func offer(dir string) string {
-	names, err := checkpoints(filepath.Dir(dir))
+	names, err := results.Checkpoints(filepath.Dir(dir))
 	if err != nil {
 		return ""
 	}
-	before := ""
-	for _, name := range names {
-		if name < filepath.Base(dir) {
-			before = name
-		}
+	if at := slices.Index(names, filepath.Base(dir)); at > 0 {
+		return "; remove it to go on from " + names[at-1]
 	}
-	if before == "" {
-		return "; there is none before it, train anew"
-	}
-	return fmt.Sprintf("; remove it to go on from %s", before)
-}
-
-var checkpointName = regexp.MustCompile(`^checkpoint_[0-9]{6,}$`)
-
-// checkpoints lists the names of the checkpoints in a folder, oldest first.
-func checkpoints(models string) ([]string, error) {
-	entries, err := os.ReadDir(models)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, e := range entries {
-		if checkpointName.MatchString(e.Name()) {
-			names = append(names, e.Name())
-		}
-	}
-	slices.SortFunc(names, compareNames)
-	return names, nil
-}
-
-// compareNames orders names of checkpoints, whose numbers may outgrow six digits.
-func compareNames(a, b string) int {
-	if len(a) != len(b) {
-		return len(a) - len(b)
-	}
-	if a < b {
-		return -1
-	}
-	return 1
+	return "; there is none before it, train anew"
 }
 
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
@@ -304,7 +268,7 @@ func checksum(path string) (string, error) {
 }
 
 func (t *trainer) prune() error {
-	names, err := checkpoints(t.Run.Models())
+	names, err := results.Checkpoints(t.Run.Models())
 	if err != nil {
 		return fmt.Errorf("cannot look for old checkpoints: %w", err)
 	}

@@ -295,7 +295,7 @@ func TestKeepsTheNewestCheckpointsAndTheBest(t *testing.T) {
 	o.Config.AveragedIterations = 1
 	o.Evaluator = &fading{Evaluator: o.Evaluator}
 	train(t, o)
-	names, err := checkpoints(o.Run.Models())
+	names, err := results.Checkpoints(o.Run.Models())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,13 +1,14 @@
 package results
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -20,15 +21,36 @@ const (
 	StateFile     = "state.json"          // configuration, counters, random state
 )
 
-var checkpointName = regexp.MustCompile(`^checkpoint_([0-9]{6,})$`)
+var checkpointName = regexp.MustCompile(`^checkpoint_[0-9]{6,}$`)
+
+// CheckpointName is the name of an iteration's checkpoint.
+func CheckpointName(iteration int) string { return fmt.Sprintf("checkpoint_%06d", iteration) }
+
+// Checkpoints lists the names of the checkpoints in a folder of models, whole or not, the
+// oldest first.
+func Checkpoints(models string) ([]string, error) {
+	entries, err := os.ReadDir(models)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if checkpointName.MatchString(e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int { // numbers may outgrow six digits
+		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+	})
+	return names, nil
+}
 
 // unfinished is how folders start that are not checkpoints yet.
 const unfinished = ".unfinished_checkpoint_"
 
 type checkpoint struct {
-	path      string
-	iteration int
-	written   time.Time
+	path    string
+	written time.Time
 }
 
 // LatestCheckpoint is the folder of the run's complete checkpoint with the
@@ -45,32 +67,20 @@ func (r *Run) LatestCheckpoint() (string, error) {
 }
 
 func (r *Run) newestCheckpoint() (*checkpoint, error) {
-	entries, err := os.ReadDir(r.Models())
+	names, err := Checkpoints(r.Models())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("cannot look for checkpoints: %w", err)
 	}
-	var newest *checkpoint
-	for _, e := range entries {
-		m := checkpointName.FindStringSubmatch(e.Name())
-		if m == nil {
-			continue
-		}
-		c := &checkpoint{path: filepath.Join(r.Models(), e.Name())}
-		if c.iteration, err = strconv.Atoi(m[1]); err != nil {
-			continue
-		}
+	for _, name := range slices.Backward(names) {
+		path := filepath.Join(r.Models(), name)
 		// What was unpacked or copied by hand may be half there.
-		policy, policyErr := os.Stat(filepath.Join(c.path, PolicyFile))
-		state, stateErr := os.Stat(filepath.Join(c.path, StateFile))
-		if policyErr != nil || stateErr != nil || policy.Size() == 0 || state.Size() == 0 {
-			continue
-		}
-		c.written = state.ModTime()
-		if newest == nil || c.iteration > newest.iteration {
-			newest = c
+		policy, policyErr := os.Stat(filepath.Join(path, PolicyFile))
+		state, stateErr := os.Stat(filepath.Join(path, StateFile))
+		if policyErr == nil && stateErr == nil && policy.Size() > 0 && state.Size() > 0 {
+			return &checkpoint{path, state.ModTime()}, nil
 		}
 	}
-	return newest, nil
+	return nil, nil
 }
 
 // SaveCheckpoint makes the checkpoint of an iteration: write fills a folder of
@@ -163,6 +173,3 @@ func syncPath(path string) error {
 	}
 	return errors.Join(err, f.Close())
 }
-
-// CheckpointName is the name of an iteration's checkpoint.
-func CheckpointName(iteration int) string { return fmt.Sprintf("checkpoint_%06d", iteration) }
