@@ -1,26 +1,106 @@
 package ppo
 
-import "nestling/env"
+import (
+	"cmp"
+	"slices"
 
-// explore begins an episode from what is known already, for good schedules are rare, and
-// the way to a better one is mostly near them: in four ways that take turns, from the best
-// one met on the program or on another like it. However sure the policy is of another
-// choice, every choice is tried now and then. What is not the policy's doing is learned by
-// imitation alone, if it turns out to be the best.
-func (t *trainer) explore(e *episode, turn int) {
-	best := t.remembered[e.task.Program.Hash]
-	turn %= 5
-	if turn == 3 && t.borrow(e) {
-		return
+	"nestling/env"
+	"nestling/program"
+	"nestling/schedule"
+)
+
+// explore begins episodes from what is known already, for good schedules are rare, and the
+// way to a better one is mostly near them: in four ways that take turns, from the best one
+// met on the program or on another like it. However sure the policy is of another choice,
+// every choice is tried now and then. What is not the policy's doing is learned by imitation
+// alone, if it turns out to be the best.
+//
+// Of each several are proposed, and the one that the policy finds most probable is mostly
+// taken: it is twice as likely to be better than what is known, and to ask the policy costs
+// a hundredth of what it costs to compile.
+func (t *trainer) explore(slots []slot) []*episode {
+	proposals := make([][]*episode, len(slots))
+	var all []*episode
+	for i, s := range slots {
+		n := t.Config.Proposals
+		if s.turn%ways == returning { // the policy has proposed most of it already
+			n = 1
+		}
+		for range n {
+			proposals[i] = append(proposals[i], t.propose(s))
+		}
+		all = append(all, proposals[i]...)
+	}
+	t.roll(all)
+	t.weigh(all)
+	chosen := make([]*episode, len(slots))
+	for i, s := range slots {
+		chosen[i] = t.choose(proposals[i], t.remembered[s.program.Hash].schedule)
+	}
+	return chosen
+}
+
+// choose takes the most probable of some proposals, and any of them now and then, but not
+// what is known if there is another.
+func (t *trainer) choose(proposals []*episode, known schedule.Schedule) *episode {
+	text := known.String()
+	others := slices.DeleteFunc(slices.Clone(proposals), func(e *episode) bool { return e.task.Schedule.String() == text })
+	switch {
+	case len(others) == 0:
+		return proposals[0]
+	case t.rng.IntN(4) == 0:
+		return others[0]
+	}
+	return slices.MaxFunc(others, func(a, b *episode) int { return cmp.Compare(a.likelihood, b.likelihood) })
+}
+
+// ways is how many ways there are to begin from what is known; returning is that of going
+// back to a place on the way of the best episode, and borrowing that of another program's.
+const ways, returning, borrowing = 5, 2, 3
+
+// slot is an episode to be begun.
+type slot struct {
+	program *program.Program
+	turn    int
+}
+
+// propose begins an episode in the way whose turn it is.
+func (t *trainer) propose(s slot) *episode {
+	e := t.episode(s.program)
+	best := t.remembered[s.program.Hash]
+	turn := s.turn % ways
+	if turn == borrowing && t.borrow(e) {
+		return e
 	}
 	switch {
 	case len(best.steps) == 0:
 	case (turn == 1 || turn == 4) && e.playing.Rewriting():
 		e.began(e.playing.Rearrange(best.schedule, t.rng))
-	case turn == 2:
+	case turn == returning:
 		t.goBack(e, best)
 	default:
 		t.vary(e, best)
+	}
+	return e
+}
+
+// weigh finds out how probable the policy finds some episodes, with what they begin with.
+func (t *trainer) weigh(episodes []*episode) {
+	var steps []env.Step
+	for _, e := range episodes {
+		for _, s := range e.prefix {
+			steps = append(steps, s.Step)
+		}
+	}
+	logProb := t.logProb(steps)
+	for _, e := range episodes {
+		for range e.prefix {
+			e.likelihood += float64(logProb[0])
+			logProb = logProb[1:]
+		}
+		for _, s := range e.steps {
+			e.likelihood += float64(s.logProb)
+		}
 	}
 }
 

@@ -66,3 +66,22 @@ func seen(steps []*step) []env.Step {
 	}
 	return out
 }
+
+// logProb is the logarithm of how probable the policy finds each of some steps.
+func (t *trainer) logProb(steps []env.Step) []float32 {
+	out := make([]float32, len(steps))
+	var both sync.WaitGroup
+	for i, h := range t.halves {
+		from, to := split(len(steps), i)
+		if from == to {
+			continue
+		}
+		both.Go(func() {
+			h.tape.Reset()
+			logProb, _, _ := h.agent.Evaluate(h.tape, steps[from:to])
+			copy(out[from:to], logProb.Data)
+		})
+	}
+	both.Wait()
+	return out
+}

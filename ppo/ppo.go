@@ -32,6 +32,7 @@ type Config struct {
 	SmallFirst         int     `json:"small_first"`         // iterations until the largest programs are drawn, too
 	Repeats            int     `json:"repeats"`             // episodes on each of them; a reward counts by what it is above the others'
 	Branches           int     `json:"branches"`            // how many of those start from the best episode met on the program or one like it, in the ways of explore in turn
+	Proposals          int     `json:"proposals"`           // ways to begin a branch, of which the one that the policy finds most probable is mostly taken
 	LearningRate       float64 `json:"learning_rate"`       // of Adam
 	RateDecay          int     `json:"rate_decay"`          // iterations after which it is half; 0: it stays
 	Epochs             int     `json:"epochs"`              // passes over the steps of an iteration, at most
@@ -60,7 +61,7 @@ type Config struct {
 // Defaults are the settings that `nestling train` starts from.
 func Defaults() Config {
 	return Config{
-		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 8, Branches: 5, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64, WeightDecay: 0.1,
+		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 8, Branches: 5, Proposals: 4, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64, WeightDecay: 0.1,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
 		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Confirm: true, Rehearsals: 6, Averaging: 0.9,
 		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.15,
@@ -72,7 +73,7 @@ func Defaults() Config {
 // floor under the entropy, epochs to the end.
 func Paper() Config {
 	return Config{
-		Seed: 1, Programs: 64, Repeats: 1, LearningRate: 1e-3, Epochs: 4, Minibatch: 32,
+		Seed: 1, Programs: 64, Repeats: 1, Proposals: 1, LearningRate: 1e-3, Epochs: 4, Minibatch: 32,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95, GradientClip: 0.5,
 		EntropyCoefficient: 0.01, MaximumCoefficient: 0.01, AveragedIterations: 5, ValidateEvery: 15,
 	}
@@ -89,6 +90,7 @@ func (c Config) Check() error {
 		{"small_first", c.SmallFirst >= 0, "0 or more"},
 		{"repeats", c.Repeats >= 1, "1 or more"},
 		{"branches", c.Branches >= 0 && c.Branches < c.Repeats, "0 or more, and fewer than repeats"},
+		{"proposals", c.Proposals >= 1, "1 or more"},
 		{"learning_rate", c.LearningRate > 0 && c.LearningRate < 1, "between 0 and 1"},
 		{"rate_decay", c.RateDecay >= 0, "0 or more"},
 		{"epochs", c.Epochs >= 1, "1 or more"},
@@ -278,7 +280,7 @@ func (t *trainer) validate(ctx context.Context, m *Metrics) (took time.Duration,
 	}
 	var episodes []*episode
 	for _, p := range t.Validation {
-		episodes = append(episodes, &episode{task: env.Task{Program: p}, playing: t.spaces[p.Hash].NewEpisode()})
+		episodes = append(episodes, t.episode(p))
 	}
 	rollout(episodes, func(unfinished []*env.Episode) []policy.Decision { return t.mean.Act(unfinished, nil, true) })
 	start := time.Now()
@@ -323,28 +325,44 @@ type step struct {
 
 // episode is one program, scheduled and judged.
 type episode struct {
-	task     env.Task
-	playing  *env.Episode
-	prefix   []step // of a branch: not the policy's doing, and nothing to learn from
-	steps    []step
-	feedback env.Feedback
-	others   float64 // mean reward of the other episodes on the same program
+	task    env.Task
+	playing *env.Episode
+	prefix  []step // of a branch: not the policy's doing, and nothing to learn from
+	// likelihood is the logarithm of how probable the policy finds it all.
+	likelihood float64
+	steps      []step
+	feedback   env.Feedback
+	others     float64 // mean reward of the other episodes on the same program
+}
+
+// episode is a new one on a program.
+func (t *trainer) episode(p *program.Program) *episode {
+	return &episode{task: env.Task{Program: p}, playing: t.spaces[p.Hash].NewEpisode()}
 }
 
 // play schedules a batch of programs with the policy, all in lock-step.
 func (t *trainer) play() []*episode {
 	var episodes []*episode
+	var slots []slot
+	var branches []int // where they go
 	for i, p := range draw(t.smallest(), t.Config, t.state.Visits, t.rng) {
-		e := &episode{task: env.Task{Program: p}, playing: t.spaces[p.Hash].NewEpisode()}
-		if branch := i % t.Config.Repeats; branch < t.Config.Branches {
-			t.explore(e, branch)
+		if turn := i % t.Config.Repeats; turn < t.Config.Branches {
+			slots, branches = append(slots, slot{p, turn}), append(branches, i)
 		}
-		episodes = append(episodes, e)
+		episodes = append(episodes, t.episode(p))
 	}
+	for i, e := range t.explore(slots) {
+		episodes[branches[i]] = e
+	}
+	t.roll(episodes)
+	return episodes
+}
+
+// roll lets the policy play episodes to their end.
+func (t *trainer) roll(episodes []*episode) {
 	rollout(episodes, func(unfinished []*env.Episode) []policy.Decision {
 		return t.agent.Act(unfinished, t.rng, false)
 	})
-	return episodes
 }
 
 // smallest are the programs that the iteration draws from: at first the third that has
