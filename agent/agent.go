@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"nestling/costmodel"
 	"nestling/env"
 	"nestling/measure"
 	"nestling/policy"
@@ -26,6 +27,7 @@ type Agent struct {
 	Run        *results.Run
 	Checkpoint string // folder it was loaded from
 	policy     *policy.Policy
+	cost       *costmodel.Model
 	machine    schedule.Machine
 	rules      env.Rules
 }
@@ -43,7 +45,7 @@ func Load(run *results.Run, m schedule.Machine, exact bool) (*Agent, error) {
 	}
 	rules := c.State.Rules
 	rules.Exact = rules.Exact || exact
-	return &Agent{Run: run, Checkpoint: c.Dir, policy: c.Policy, machine: m, rules: rules}, nil
+	return &Agent{Run: run, Checkpoint: c.Dir, policy: c.Policy, cost: c.Cost, machine: m, rules: rules}, nil
 }
 
 // String names the agent for messages: "lstm, results/lstm/run_0, checkpoint_000120".
@@ -88,7 +90,7 @@ func (a *Agent) Choose(ctx context.Context, lab env.Lab, p *program.Program, s S
 	again := judging
 	again.Seed = s.Seed
 	found, err := search.Run(ctx, method, p, search.Options{
-		Policy: a.policy, Machine: a.machine, Rules: a.rules, Budget: s.Budget, Seed: s.Seed,
+		Policy: a.policy, Cost: a.cost, Machine: a.machine, Rules: a.rules, Budget: s.Budget, Seed: s.Seed,
 		Evaluator: env.NewLive(lab, measure.Plan{Seed: s.Seed}, a.machine),
 		Judge:     env.NewLive(lab, again, a.machine),
 	})
@@ -100,6 +102,9 @@ func (a *Agent) Rules() env.Rules { return a.rules }
 
 // Policy is what the agent decides with.
 func (a *Agent) Policy() *policy.Policy { return a.policy }
+
+// Cost is the cost model that the agent searches with, nil if it has none.
+func (a *Agent) Cost() *costmodel.Model { return a.cost }
 
 // alternatives is how many options an explanation shows of each question.
 const alternatives = 5

@@ -65,6 +65,25 @@ func (e *Episode) Replay(answers []int) (Step, error) {
 	return s, err
 }
 
+// Retrace plays an episode by answers that were given before to the same program, from the
+// first to the last, and returns what was seen. Any that is not possible is an error.
+func (e *Episode) Retrace(answers []int) ([]Step, error) {
+	var steps []Step
+	for len(answers) > 0 {
+		s, err := e.decide(func(n int) (int, error) {
+			if n == len(answers) {
+				return 0, fmt.Errorf("the answers end within an action")
+			}
+			return answers[n], nil
+		})
+		if err != nil {
+			return steps, err
+		}
+		steps, answers = append(steps, s), answers[len(s.Answers):]
+	}
+	return steps, nil
+}
+
 // DrawAction takes one action, each answer uniform over what is legal, and returns it with
 // what was seen. The episode must not be over.
 func (e *Episode) DrawAction(rng *rand.Rand) Step {

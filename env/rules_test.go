@@ -122,5 +122,10 @@ func TestReplayIsTheSameEpisode(t *testing.T) {
 		if !again.Done() || again.Schedule().String() != e.Schedule().String() {
 			t.Fatalf("got\n%swant\n%s", again.Schedule(), e.Schedule())
 		}
+		retraced := space.NewEpisode()
+		steps, err := retraced.Retrace(e.Answers())
+		if err != nil || len(steps) != len(actions) || retraced.Schedule().String() != e.Schedule().String() {
+			t.Fatalf("in %d steps, not %d, it is retraced as\n%s(%v)", len(steps), len(actions), retraced.Schedule(), err)
+		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"nestling/costmodel"
 	"nestling/env"
 	"nestling/measure"
 	"nestling/policy"
@@ -28,6 +29,7 @@ type Case struct {
 // Options say whom to evaluate, and how.
 type Options struct {
 	Policy *policy.Policy
+	Cost   *costmodel.Model // that its search uses; nil for none
 	Rules  env.Rules
 	Trials int // of the search, and of each that it is compared with
 	Method string
@@ -117,14 +119,15 @@ func (r *Row) searches(ctx context.Context, lab env.Lab, m schedule.Machine, c C
 	for _, s := range []struct {
 		name, method string
 		policy       *policy.Policy
-	}{{Search, o.Method, o.Policy}, {Untrained, "sample", untrained}, {Random, "sample", nil}} {
+		cost         *costmodel.Model
+	}{{Search, o.Method, o.Policy, o.Cost}, {Untrained, "sample", untrained, nil}, {Random, "sample", nil, nil}} {
 		method, err := search.Find(s.method)
 		if err != nil {
 			return err
 		}
 		start := time.Now()
 		found, err := search.Run(ctx, method, c.Program, search.Options{
-			Policy: s.policy, Machine: m, Rules: o.Rules, Evaluator: evaluator, Judge: judge,
+			Policy: s.policy, Cost: s.cost, Machine: m, Rules: o.Rules, Evaluator: evaluator, Judge: judge,
 			Budget: search.Budget{Trials: o.Trials}, Seed: o.Seed,
 		})
 		if s.name == Search {

@@ -187,6 +187,27 @@ func (t *Tape) Gather(x *Tensor, index []int) *Tensor {
 	})
 }
 
+// SumRows adds up the rows of x [rows, columns], the first counts[0] of them, then the next
+// counts[1], and so on. The result is [len(counts), columns].
+func (t *Tape) SumRows(x *Tensor, counts []int) *Tensor {
+	n := x.Columns()
+	y := t.output([]int{len(counts), n}, x)
+	clear(y.Data)
+	each := func(visit func(sum, r int)) {
+		r := 0
+		for sum, count := range counts {
+			for range count {
+				visit(sum, r)
+				r++
+			}
+		}
+	}
+	each(func(sum, r int) { vector.Axpy(1, row(x.Data, r, n), row(y.Data, sum, n)) })
+	return t.record(y, func() {
+		each(func(sum, r int) { vector.Axpy(1, row(y.Grad, sum, n), row(x.Grad, r, n)) })
+	})
+}
+
 func row(x []float32, r, n int) []float32 { return x[r*n : (r+1)*n] }
 
 // Reshape gives the same elements another shape.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"nestling/costmodel"
 	"nestling/env"
 	"nestling/nn"
 	"nestling/policy"
@@ -49,6 +50,7 @@ type Checkpoint struct {
 	Dir    string
 	State  State
 	Policy *policy.Policy
+	Cost   *costmodel.Model // nil: it has none
 }
 
 // Load reads a checkpoint. What is cut short, changed, or of another
@@ -98,7 +100,10 @@ func load(dir string) (*Checkpoint, error) {
 	if c.Policy, err = policy.New(c.State.Model, c.State.Policy, newRand(0)); err != nil {
 		return nil, err
 	}
-	return c, policy.Restore(c.Policy, dir)
+	if err := policy.Restore(c.Policy, dir); err != nil {
+		return nil, err
+	}
+	return c, c.loadCost()
 }
 
 // verify reports whether a file is, bit for bit, what training wrote.
@@ -138,7 +143,7 @@ func newTrainer(o TrainOptions) (*trainer, error) {
 	t := &trainer{TrainOptions: o, source: rand.NewPCG(o.Config.Seed, 1), remembered: map[string]remembered{}}
 	t.spaces = spaces(slices.Concat(o.Programs, o.Validation), o.Machine, o.Rules)
 	t.state.Memories, t.state.Visits = map[string]Memory{}, map[string]int{}
-	t.alike = byStructure(o.Programs)
+	t.alike, t.cost = byStructure(o.Programs), costmodel.New(rand.New(rand.NewPCG(o.Config.Seed, 4)))
 	t.rng = rand.New(t.source)
 	var err error
 	switch dir, latest := o.Run.LatestCheckpoint(); {
@@ -209,6 +214,9 @@ func (t *trainer) resume(dir string) error {
 	if err == nil {
 		err = t.replay()
 	}
+	if err == nil {
+		err = t.loadCosts(c)
+	}
 	if err != nil {
 		return fmt.Errorf("checkpoint %s: %w%s", dir, err, offer(dir))
 	}
@@ -240,17 +248,16 @@ func (t *trainer) save() error {
 }
 
 func (t *trainer) writeFiles(dir string) error {
-	weights, moments := filepath.Join(dir, results.PolicyFile), filepath.Join(dir, results.OptimizerFile)
-	if err := errors.Join(policy.Save(t.mean, dir), t.saveLearner(dir), t.adam.Save(moments)); err != nil {
+	if err := errors.Join(policy.Save(t.mean, dir), t.saveLearner(dir), t.adam.Save(filepath.Join(dir, results.OptimizerFile)), t.saveCosts(dir)); err != nil {
 		return err
 	}
 	t.state.Checksums = map[string]string{}
-	for _, path := range []string{weights, moments, filepath.Join(dir, results.LearnerFile)} {
-		sum, err := checksum(path)
+	for _, name := range []string{results.PolicyFile, results.OptimizerFile, results.LearnerFile, costmodel.ModelFile, costmodel.OptimizerFile, judgedFile} {
+		sum, err := checksum(filepath.Join(dir, name))
 		if err != nil {
 			return err
 		}
-		t.state.Checksums[filepath.Base(path)] = sum
+		t.state.Checksums[name] = sum
 	}
 	content, err := json.MarshalIndent(&t.state, "", "  ")
 	if err != nil {

@@ -15,24 +15,21 @@ import (
 // every choice is tried now and then. What is not the policy's doing is learned by imitation
 // alone, if it turns out to be the best.
 //
-// Of each several are proposed, and the one that the policy finds most probable is mostly
-// taken: it is twice as likely to be better than what is known, and to ask the policy costs
-// a hundredth of what it costs to compile.
+// Of each several are proposed, and the most promising by policy and cost model is mostly
+// taken: to ask them costs a hundredth of what it costs to compile.
 func (t *trainer) explore(slots []slot) []*episode {
 	proposals := make([][]*episode, len(slots))
 	var all []*episode
 	for i, s := range slots {
-		n := t.Config.Proposals
-		if s.turn%ways == returning { // the policy has proposed most of it already
-			n = 1
-		}
-		for range n {
+		for range t.Config.Proposals {
 			proposals[i] = append(proposals[i], t.propose(s))
 		}
 		all = append(all, proposals[i]...)
 	}
 	t.roll(all)
-	t.weigh(all)
+	if t.Config.Proposals > 1 {
+		t.score(all)
+	}
 	chosen := make([]*episode, len(slots))
 	for i, s := range slots {
 		chosen[i] = t.choose(proposals[i], t.remembered[s.program.Hash].schedule)
@@ -40,7 +37,7 @@ func (t *trainer) explore(slots []slot) []*episode {
 	return chosen
 }
 
-// choose takes the most probable of some proposals, and any of them now and then, but not
+// choose takes the most promising of some proposals, and any of them now and then, but not
 // what is known if there is another.
 func (t *trainer) choose(proposals []*episode, known schedule.Schedule) *episode {
 	text := known.String()
@@ -51,7 +48,7 @@ func (t *trainer) choose(proposals []*episode, known schedule.Schedule) *episode
 	case t.rng.IntN(4) == 0:
 		return others[0]
 	}
-	return slices.MaxFunc(others, func(a, b *episode) int { return cmp.Compare(a.likelihood, b.likelihood) })
+	return slices.MaxFunc(others, func(a, b *episode) int { return cmp.Compare(a.promise, b.promise) })
 }
 
 // ways is how many ways there are to begin from what is known; returning is that of going
@@ -82,26 +79,6 @@ func (t *trainer) propose(s slot) *episode {
 		t.vary(e, best)
 	}
 	return e
-}
-
-// weigh finds out how probable the policy finds some episodes, with what they begin with.
-func (t *trainer) weigh(episodes []*episode) {
-	var steps []env.Step
-	for _, e := range episodes {
-		for _, s := range e.prefix {
-			steps = append(steps, s.Step)
-		}
-	}
-	logProb := t.logProb(steps)
-	for _, e := range episodes {
-		for range e.prefix {
-			e.likelihood += float64(logProb[0])
-			logProb = logProb[1:]
-		}
-		for _, s := range e.steps {
-			e.likelihood += float64(s.logProb)
-		}
-	}
 }
 
 // goBack does the first actions of the best episode again, as many as chance will have it,

@@ -9,7 +9,7 @@ import (
 	"nestling/schedule/scheduletest"
 )
 
-// Mostly the most probable proposal is taken, and what is known already only for want of
+// Mostly the most promising proposal is taken, and what is known already only for want of
 // another.
 func TestChoosingAProposal(t *testing.T) {
 	var curve []Metrics
@@ -18,18 +18,18 @@ func TestChoosingAProposal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = trainer.journal.close() }()
-	proposal := func(text string, likelihood float64) *episode {
-		return &episode{task: env.Task{Schedule: scheduletest.Parse(t, text)}, likelihood: likelihood}
+	proposal := func(text string, promise float64) *episode {
+		return &episode{task: env.Task{Schedule: scheduletest.Parse(t, text)}, promise: promise}
 	}
 	known := proposal("a: V\n", -0.1)
-	first, second, probable := proposal("a: T(2) V\n", -5), proposal("a: T(4) V\n", -7), proposal("a: T(8) V\n", -2)
+	first, second, promising := proposal("a: T(2) V\n", -5), proposal("a: T(4) V\n", -7), proposal("a: T(8) V\n", -2)
 	chosen := map[*episode]int{}
 	for range 200 {
-		chosen[trainer.choose([]*episode{known, first, second, probable}, known.task.Schedule)]++
+		chosen[trainer.choose([]*episode{known, first, second, promising}, known.task.Schedule)]++
 	}
-	if chosen[probable] < 120 || chosen[first] < 20 || chosen[known]+chosen[second] > 0 {
-		t.Errorf("of 200 the most probable is chosen %d times, the first %d, another %d, what is known %d",
-			chosen[probable], chosen[first], chosen[second], chosen[known])
+	if chosen[promising] < 120 || chosen[first] < 20 || chosen[known]+chosen[second] > 0 {
+		t.Errorf("of 200 the most promising is chosen %d times, the first %d, another %d, what is known %d",
+			chosen[promising], chosen[first], chosen[second], chosen[known])
 	}
 	if got := trainer.choose([]*episode{known, known}, known.task.Schedule); got != known {
 		t.Errorf("without another, %s is chosen", got.task.Schedule)

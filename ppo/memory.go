@@ -41,7 +41,7 @@ func (t *trainer) remember(ctx context.Context, episodes []*episode) error {
 	}
 	for _, e := range challengers {
 		if t.clearlyBest(e) {
-			t.memorise(e.task.Program.Hash, e.feedback.Reward(), remembered{slices.Concat(e.prefix, e.steps), e.task.Schedule})
+			t.memorise(e.task.Program.Hash, e.feedback.Reward(), remembered{e.all(), e.task.Schedule})
 		}
 	}
 	return nil
@@ -98,11 +98,15 @@ func (t *trainer) confirm(ctx context.Context, episodes []*episode) error {
 
 // memorise takes an episode for the best met on its program.
 func (t *trainer) memorise(hash string, reward float64, r remembered) {
+	t.state.Memories[hash], t.remembered[hash] = memoryOf(reward, r.steps), r
+}
+
+func memoryOf(reward float64, steps []step) Memory {
 	m := Memory{Reward: reward}
-	for _, s := range r.steps {
+	for _, s := range steps {
 		m.Answers = append(m.Answers, s.Answers)
 	}
-	t.state.Memories[hash], t.remembered[hash] = m, r
+	return m
 }
 
 // demonstrate lets the trainer begin with what the default schedule does with each program

@@ -55,6 +55,7 @@ type Metrics struct {
 	// Kinds is how often each kind was chosen, as a share of the decisions for one.
 	Kinds map[schedule.Kind]float64 `json:"kinds"`
 
+	CostLoss          float64 `json:"cost_loss"` // of the cost model, a pair of schedules, nats: ln 2 for guesses
 	Epochs            int     `json:"epochs"`
 	Updates           int     `json:"updates"`
 	KL                float64 `json:"kl"` // from the policy that acted, mean over updates, nats

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"nestling/blas"
+	"nestling/costmodel"
 	"nestling/env"
 	"nestling/nn"
 	"nestling/policy"
@@ -32,7 +33,8 @@ type Config struct {
 	SmallFirst         int     `json:"small_first"`         // iterations until the largest programs are drawn, too
 	Repeats            int     `json:"repeats"`             // episodes on each of them; a reward counts by what it is above the others'
 	Branches           int     `json:"branches"`            // how many of those start from the best episode met on the program or one like it, in the ways of explore in turn
-	Proposals          int     `json:"proposals"`           // ways to begin a branch, of which the one that the policy finds most probable is mostly taken
+	Proposals          int     `json:"proposals"`           // ways to begin a branch, of which the most promising is mostly taken
+	CostModel          bool    `json:"cost_model"`          // a model of what schedules cost says which is promising, beside the policy
 	LearningRate       float64 `json:"learning_rate"`       // of Adam
 	RateDecay          int     `json:"rate_decay"`          // iterations after which it is half; 0: it stays
 	Epochs             int     `json:"epochs"`              // passes over the steps of an iteration, at most
@@ -61,7 +63,7 @@ type Config struct {
 // Defaults are the settings that `nestling train` starts from.
 func Defaults() Config {
 	return Config{
-		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 8, Branches: 5, Proposals: 4, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64, WeightDecay: 0.1,
+		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 8, Branches: 5, Proposals: 4, CostModel: true, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64, WeightDecay: 0.1,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
 		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Confirm: true, Rehearsals: 6, Averaging: 0.9,
 		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.15,
@@ -196,6 +198,8 @@ type trainer struct {
 	// remembered are the episodes of state.Memories with what was seen, by program hash.
 	remembered map[string]remembered
 	alike      map[string][]*program.Program // programs, by their structure
+	cost       *costmodel.Model
+	judged     []*judgedGroup // what the cost model learns from
 }
 
 func (t *trainer) finished() bool {
@@ -227,6 +231,9 @@ func (t *trainer) iterate(ctx context.Context) error {
 	t.guardEntropy(&m)
 	m.Known = t.known()
 	if err := t.learn(episodes, &m); err != nil {
+		return err
+	}
+	if err := t.learnCosts(episodes, &m); err != nil {
 		return err
 	}
 	t.averaging()
@@ -325,14 +332,13 @@ type step struct {
 
 // episode is one program, scheduled and judged.
 type episode struct {
-	task    env.Task
-	playing *env.Episode
-	prefix  []step // of a branch: not the policy's doing, and nothing to learn from
-	// likelihood is the logarithm of how probable the policy finds it all.
-	likelihood float64
-	steps      []step
-	feedback   env.Feedback
-	others     float64 // mean reward of the other episodes on the same program
+	task     env.Task
+	playing  *env.Episode
+	prefix   []step  // of a branch: not the policy's doing, and nothing to learn from
+	promise  float64 // by which it is chosen among proposals; see score
+	steps    []step
+	feedback env.Feedback
+	others   float64 // mean reward of the other episodes on the same program
 }
 
 // episode is a new one on a program.

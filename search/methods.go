@@ -1,10 +1,12 @@
 package search
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
 
+	"nestling/costmodel"
 	"nestling/env"
 )
 
@@ -19,16 +21,24 @@ func sample(ctx context.Context, t *trial) error {
 	return t.propose(ctx, func() *env.Episode { return t.space.NewEpisode() })
 }
 
+// proposals is how many schedules are proposed for one that is measured, where a cost model
+// tells which are promising.
+const proposals = 4
+
 // propose finishes what begin starts, in batches, until the budget is used up.
 func (t *trial) propose(ctx context.Context, begin func() *env.Episode) error {
 	for bored := 0; t.left() > 0 && bored < tedium; {
-		episodes := make([]*env.Episode, min(batch, t.left()))
+		n := min(batch, t.left())
+		if t.Cost != nil {
+			n *= proposals
+		}
+		episodes := make([]*env.Episode, n)
 		for i := range episodes {
 			episodes[i] = begin()
 		}
 		t.finish(episodes, t.rng)
 		before := len(t.tried)
-		if err := t.measure(ctx, episodes); err != nil {
+		if err := t.measure(ctx, t.promising(episodes, min(batch, t.left()))); err != nil {
 			return err
 		}
 		bored++
@@ -37,6 +47,41 @@ func (t *trial) propose(ctx context.Context, begin func() *env.Episode) error {
 		}
 	}
 	return nil
+}
+
+// promising are at most n of some finished episodes that were not tried before, all
+// different: those that the cost model finds the fastest, if there is one.
+func (t *trial) promising(episodes []*env.Episode, n int) []*env.Episode {
+	var fresh []*env.Episode
+	seen := map[string]bool{}
+	for _, e := range episodes {
+		text := e.Schedule().String()
+		if _, tried := t.seen[text]; !tried && !seen[text] {
+			seen[text] = true
+			fresh = append(fresh, e)
+		}
+	}
+	if t.Cost != nil && len(fresh) > n {
+		t.rank(fresh)
+	}
+	return fresh[:min(n, len(fresh))]
+}
+
+// rank sorts finished episodes by what the cost model thinks of them, the fastest first.
+func (t *trial) rank(episodes []*env.Episode) {
+	of := make([]costmodel.Features, len(episodes))
+	for i, e := range episodes {
+		steps, err := t.space.NewEpisode().Retrace(e.Answers())
+		if err != nil {
+			panic("search: answers that were possible are not: " + err.Error())
+		}
+		of[i] = costmodel.Describe(steps)
+	}
+	scores := map[*env.Episode]float64{}
+	for i, s := range t.Cost.Scores(of) {
+		scores[episodes[i]] = s
+	}
+	slices.SortStableFunc(episodes, func(a, b *env.Episode) int { return cmp.Compare(scores[b], scores[a]) })
 }
 
 // refine draws some schedules and then goes back into the fastest: keeps their first

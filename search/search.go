@@ -2,6 +2,7 @@
 package search
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"nestling/costmodel"
 	"nestling/env"
 	"nestling/policy"
 	"nestling/program"
@@ -25,7 +27,7 @@ type Budget struct {
 // Found is the outcome of a search.
 type Found struct {
 	Schedule schedule.Schedule
-	Feedback env.Feedback // of its last measurement
+	Feedback env.Feedback // the mean of the judge's measurements, or that of the trial
 	Trials   int          // different schedules tried
 }
 
@@ -64,7 +66,10 @@ func Greedy(p *policy.Policy, target *program.Program, m schedule.Machine, r env
 
 // Options say what to search with.
 type Options struct {
-	Policy    *policy.Policy // nil: every answer is drawn uniformly
+	Policy *policy.Policy // nil: every answer is drawn uniformly
+	// Cost tells which of several proposals are worth measuring; nil: as many are proposed as
+	// are measured.
+	Cost      *costmodel.Model
 	Machine   schedule.Machine
 	Rules     env.Rules
 	Evaluator env.Evaluator
@@ -76,7 +81,7 @@ type Options struct {
 }
 
 // winners is how many schedules are measured again.
-const winners = 4
+const winners = 6
 
 // Run searches for a fast schedule: the policy's greedy choice first, then what the
 // method proposes. Where all fail it is an error with the reason of the first.
@@ -187,7 +192,7 @@ func (t *trial) best(n int) []attempt {
 	return ranked[:min(n, len(ranked))]
 }
 
-// decide measures the winners again and returns the fastest of those that work again.
+// decide returns the fastest of what was tried, by the trials or by the judge.
 func (t *trial) decide(ctx context.Context) (Found, error) {
 	ranked := t.best(winners)
 	switch {
@@ -198,22 +203,43 @@ func (t *trial) decide(ctx context.Context) (Found, error) {
 	case t.Judge == nil:
 		return Found{ranked[0].schedule, ranked[0].feedback, len(t.tried)}, nil
 	}
-	tasks := make([]env.Task, len(ranked))
+	return t.playOff(ctx, ranked)
+}
+
+// playOff has schedules measured again, and the better half of them once more, until one
+// is left: the nearer two are, the more measurements decide between them (successive
+// halving: Karnin et al. 2013). What fails once is out.
+func (t *trial) playOff(ctx context.Context, ranked []attempt) (Found, error) {
+	type player struct {
+		schedule schedule.Schedule
+		sum      float64 // of the logarithms of its speedups
+	}
+	players := make([]player, len(ranked))
 	for i, a := range ranked {
-		tasks[i] = env.Task{Program: t.space.Program(), Schedule: a.schedule}
+		players[i].schedule = a.schedule
 	}
-	feedback, err := t.Judge.Evaluate(ctx, tasks)
-	if err != nil {
-		return Found{}, err
-	}
-	best := -1
-	for i, f := range feedback {
-		if f.Measured() && (best < 0 || f.LogSpeedup > feedback[best].LogSpeedup) {
-			best = i
+	for rounds := 1.0; ; rounds++ {
+		tasks := make([]env.Task, len(players))
+		for i, p := range players {
+			tasks[i] = env.Task{Program: t.space.Program(), Schedule: p.schedule}
+		}
+		feedback, err := t.Judge.Evaluate(ctx, tasks)
+		if err != nil {
+			return Found{}, err
+		}
+		var working []player
+		for i, p := range players {
+			if f := feedback[i]; f.Measured() {
+				working = append(working, player{p.schedule, p.sum + f.LogSpeedup})
+			}
+		}
+		if len(working) == 0 {
+			return Found{}, errors.New("no winner works when it is measured again: " + feedback[0].Reason)
+		}
+		slices.SortStableFunc(working, func(a, b player) int { return cmp.Compare(b.sum, a.sum) })
+		players = working[:(len(working)+1)/2]
+		if len(players) == 1 {
+			return Found{players[0].schedule, env.Feedback{LogSpeedup: players[0].sum / rounds}, len(t.tried)}, nil
 		}
 	}
-	if best < 0 {
-		return Found{}, errors.New("no winner works when it is measured again: " + feedback[0].Reason)
-	}
-	return Found{ranked[best].schedule, feedback[best], len(t.tried)}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"nestling/costmodel"
 	"nestling/env"
 	"nestling/env/envtest"
 	"nestling/policy"
@@ -164,6 +165,54 @@ func TestTimeEndsASearch(t *testing.T) {
 	}
 }
 
+// With a cost model better schedules are measured, and as many of them.
+func TestACostModelChoosesWhatIsMeasured(t *testing.T) {
+	target := envtest.Matmul(64, 128, 256)
+	rng := rand.New(rand.NewPCG(5, 5))
+	model := costmodel.New(rng)
+	space := env.NewSpace(target, machine, env.Rules{})
+	for range 60 {
+		groups := make([][]costmodel.Measured, 8)
+		for i := range groups {
+			for range 8 {
+				e := space.NewEpisode()
+				var steps []env.Step
+				for !e.Done() {
+					steps = append(steps, e.DrawAction(rng))
+				}
+				groups[i] = append(groups[i], costmodel.Measured{Features: costmodel.Describe(steps), Reward: fours(e.Schedule())})
+			}
+		}
+		if _, err := model.Learn(groups); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mean := map[bool]float64{}
+	for _, with := range []bool{false, true} {
+		j := newJudge(t)
+		o := options(t, j, 64)
+		if o.Policy = nil; with {
+			o.Cost = model
+		}
+		if _, err := Run(t.Context(), sample, target, o); err != nil {
+			t.Fatal(err)
+		}
+		if len(j.seen) != 64 {
+			t.Errorf("with a cost model %v: %d schedules are measured, want 64", with, len(j.seen))
+		}
+		for _, text := range j.seen {
+			s, err := schedule.Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mean[with] += fours(s) / 64
+		}
+	}
+	if mean[true] < mean[false]+0.5 {
+		t.Errorf("the mean of what is measured is %.2f, and %.2f without a cost model", mean[true], mean[false])
+	}
+}
+
 // The winners are measured again, and the second measurement decides.
 func TestTheJudgeDecides(t *testing.T) {
 	second := newJudge(t)
@@ -175,8 +224,8 @@ func TestTheJudgeDecides(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(second.seen) != winners {
-		t.Fatalf("%d schedules were judged, want %d", len(second.seen), winners)
+	if want := 6 + 3 + 2; len(second.seen) != want {
+		t.Fatalf("%d schedules were judged, want %d", len(second.seen), want)
 	}
 	for _, s := range second.seen {
 		if parsed, _ := schedule.Parse(s); -fours(parsed) > found.Feedback.LogSpeedup {

@@ -85,7 +85,7 @@ func (s *settings) eval(ctx context.Context, f evalFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	f.Policy, f.Rules = a.Policy(), a.Rules()
+	f.Policy, f.Cost, f.Rules = a.Policy(), a.Cost(), a.Rules()
 	fmt.Fprintln(os.Stderr, "agent:", a)
 	cases, err := s.cases(ctx, lab, f)
 	if err != nil {

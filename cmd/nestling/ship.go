@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"nestling/costmodel"
 	"nestling/ppo"
 	"nestling/results"
 	"nestling/training"
@@ -57,6 +58,7 @@ func ship(run *results.Run, dir string) error {
 	err = errors.Join(
 		results.WriteJSON(filepath.Join(fresh, name, results.StateFile), c.State),
 		copyFile(filepath.Join(c.Dir, results.PolicyFile), filepath.Join(fresh, name, results.PolicyFile)),
+		copyCostModel(c, filepath.Join(fresh, name)),
 		results.WriteJSON(filepath.Join(fresh, "run", "training.json"), setup),
 		copyFile(filepath.Join(run.Logs(), ppo.LogFile), filepath.Join(fresh, "run", "logs", ppo.LogFile)),
 	)
@@ -67,6 +69,13 @@ func ship(run *results.Run, dir string) error {
 		return err
 	}
 	return os.Rename(fresh, dir)
+}
+
+func copyCostModel(c *ppo.Checkpoint, dir string) error {
+	if c.Cost == nil {
+		return nil
+	}
+	return copyFile(filepath.Join(c.Dir, costmodel.ModelFile), filepath.Join(dir, costmodel.ModelFile))
 }
 
 // portable is a path without where it was on this machine: below the working folder, or

@@ -1,0 +1,202 @@
+// Package costmodel guesses which of several schedules of a program is the fastest before
+// any of them is compiled. It learns from schedules that were measured: a small network
+// sees each action of a schedule with the operation as it was then, adds up what it makes
+// of them, and gives a score, such that of two schedules of a program the faster has the
+// higher one (RankNet: Burges et al. 2005, "Learning to rank using gradient descent").
+package costmodel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+
+	"nestling/env"
+	"nestling/nn"
+)
+
+// Size is the length of the vector that describes an action: of the operation that it is
+// on, of its loops on average, and of what was chosen, all answers added up.
+const Size = env.OpSize + env.LoopSize + env.OptionSize
+
+const width = 96
+
+// Features describe a schedule: [actions, Size].
+type Features []float32
+
+// Describe reads features from the steps that lead to a schedule.
+func Describe(steps []env.Step) Features {
+	out := make(Features, 0, len(steps)*Size)
+	for _, s := range steps {
+		op := s.Observation.Ops[len(s.Observation.Ops)-1]
+		out = append(out, op.Features...)
+		loops := extend(&out, env.LoopSize)
+		for _, l := range op.Loops {
+			for i, v := range l {
+				loops[i] += v / float32(len(op.Loops))
+			}
+		}
+		chosen := extend(&out, env.OptionSize)
+		for i, q := range s.Questions {
+			for j, v := range q.Options[s.Answers[i]] {
+				chosen[j] += v
+			}
+		}
+	}
+	return out
+}
+
+// extend appends n zeros and returns them.
+func extend(f *Features, n int) []float32 {
+	at := len(*f)
+	*f = append(*f, make([]float32, n)...)
+	return (*f)[at:]
+}
+
+// Model is a cost model. It is not safe for concurrent use.
+type Model struct {
+	each1, each2 nn.Linear // of an action
+	all, score   nn.Linear // of the sum over actions
+	tape         *nn.Tape
+	optimizer    *nn.Adam
+}
+
+const (
+	learningRate = 1e-3
+	weightDecay  = 0.05
+)
+
+// New makes a model that knows nothing, its weights drawn from rng.
+func New(rng *rand.Rand) *Model {
+	m := &Model{
+		each1: nn.NewLinear("each1", Size, width), each2: nn.NewLinear("each2", width, width),
+		all: nn.NewLinear("all", width, width), score: nn.NewLinear("score", width, 1), tape: nn.NewTape(),
+	}
+	for _, l := range []nn.Linear{m.each1, m.each2, m.all, m.score} {
+		nn.Xavier(l.Weight, rng)
+	}
+	m.optimizer = nn.NewAdam(m.parameters(), learningRate)
+	m.optimizer.Decay = weightDecay
+	return m
+}
+
+func (m *Model) parameters() []*nn.Parameter {
+	return slices.Concat(m.each1.Parameters(), m.each2.Parameters(), m.all.Parameters(), m.score.Parameters())
+}
+
+// typical is about how many actions a schedule has: sums over them are scaled by it.
+const typical = 4
+
+// forward gives scores, [schedules, 1].
+func (m *Model) forward(of []Features) *nn.Tensor {
+	t := m.tape
+	t.Reset()
+	counts := make([]int, len(of))
+	for i, f := range of {
+		counts[i] = len(f) / Size
+	}
+	actions := t.Constant(slices.Concat(of...), sum(counts), Size)
+	x := t.ReLU(m.each2.Forward(t, t.ReLU(m.each1.Forward(t, actions))))
+	x = t.Scale(t.SumRows(x, counts), 1.0/typical)
+	return m.score.Forward(t, t.ReLU(m.all.Forward(t, x)))
+}
+
+func sum(counts []int) int {
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}
+
+// Scores rank schedules of one program: the higher, the faster.
+func (m *Model) Scores(of []Features) []float64 {
+	if len(of) == 0 {
+		return nil
+	}
+	scores := m.forward(of)
+	out := make([]float64, len(of))
+	for i, v := range scores.Data {
+		out[i] = float64(v)
+	}
+	return out
+}
+
+// Measured is a schedule with what it earned.
+type Measured struct {
+	Features Features
+	Reward   float64 // env.Feedback.Reward
+}
+
+// alike is the difference of rewards below which two schedules are no pair to learn from.
+const alike = 0.01
+
+// Learn takes one step towards ranking the schedules of each group, which are of one
+// program, as their rewards do, and returns the mean loss of a pair, in nats: ln 2 for
+// guesses. Without a pair to learn from nothing happens.
+func (m *Model) Learn(groups [][]Measured) (loss float64, err error) {
+	var of []Features
+	var pairs []int // the faster one, then the slower one
+	for _, g := range groups {
+		for i, a := range g {
+			for j, b := range g[:i] {
+				switch first := len(of); {
+				case a.Reward > b.Reward+alike:
+					pairs = append(pairs, first+i, first+j)
+				case b.Reward > a.Reward+alike:
+					pairs = append(pairs, first+j, first+i)
+				}
+			}
+		}
+		for _, s := range g {
+			of = append(of, s.Features)
+		}
+	}
+	if len(pairs) == 0 {
+		return 0, nil
+	}
+	choices := make([]nn.Choice, len(pairs)/2)
+	for i := range choices {
+		choices[i] = nn.Choice{Row: i, From: 2 * i, To: 2*i + 2}
+	}
+	logProb, _ := m.tape.Categorical(m.tape.Gather(m.forward(of), pairs), len(choices), choices)
+	mean := m.tape.Scale(m.tape.Mean(logProb), -1)
+	m.tape.Backward(mean)
+	loss = float64(mean.Data[0])
+	if norm := m.optimizer.ClipGradients(1); math.IsNaN(norm+loss) || math.IsInf(norm+loss, 0) {
+		return loss, fmt.Errorf("a step of the cost model is not finite (loss %g)", loss)
+	}
+	m.optimizer.Step()
+	return loss, nil
+}
+
+// Files of a model in a checkpoint.
+const (
+	ModelFile     = "cost_model.safetensors"
+	OptimizerFile = "cost_optimizer.safetensors"
+)
+
+// Save writes the model into a folder.
+func (m *Model) Save(dir string) error {
+	return nn.WriteSafetensors(filepath.Join(dir, ModelFile), nn.Arrays(m.parameters()), nil)
+}
+
+// Load restores what Save wrote.
+func (m *Model) Load(dir string) error {
+	file, err := nn.ReadSafetensors(filepath.Join(dir, ModelFile))
+	if err != nil {
+		return err
+	}
+	return file.CopyTo(nn.Arrays(m.parameters()))
+}
+
+// SaveOptimizer writes what learning goes on with.
+func (m *Model) SaveOptimizer(dir string) error {
+	return m.optimizer.Save(filepath.Join(dir, OptimizerFile))
+}
+
+// LoadOptimizer restores what SaveOptimizer wrote.
+func (m *Model) LoadOptimizer(dir string) error {
+	return m.optimizer.Load(filepath.Join(dir, OptimizerFile))
+}

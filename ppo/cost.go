@@ -1,0 +1,195 @@
+package ppo
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"nestling/costmodel"
+	"nestling/env"
+	"nestling/program"
+)
+
+const (
+	// costGroups is how many groups of schedules the cost model learns from, the latest.
+	costGroups = 800
+	// costUpdates is how many steps it takes in an iteration, of costBatch groups each.
+	costUpdates, costBatch = 8, 16
+)
+
+// judgedFile is what the cost model learns from, in a checkpoint.
+const judgedFile = "judged.json"
+
+// judgedGroup are different schedules of one program, measured in the same iteration.
+type judgedGroup struct {
+	Program  string   `json:"program"` // its hash
+	Episodes []Memory `json:"episodes"`
+	measured []costmodel.Measured
+}
+
+// all are the steps of an episode, with what it began with.
+func (e *episode) all() []step { return slices.Concat(e.prefix, e.steps) }
+
+// learnCosts lets the cost model learn from an iteration's schedules, and from those of
+// iterations before.
+func (t *trainer) learnCosts(episodes []*episode, m *Metrics) error {
+	if !t.Config.CostModel {
+		return nil
+	}
+	t.collect(episodes)
+	pairs := 0.0
+	for range costUpdates {
+		batch := make([][]costmodel.Measured, costBatch)
+		for i := range batch {
+			batch[i] = t.judged[t.rng.IntN(len(t.judged))].measured
+		}
+		loss, err := t.cost.Learn(batch)
+		if err != nil {
+			return err
+		}
+		pairs += loss / costUpdates
+	}
+	m.CostLoss = pairs
+	return nil
+}
+
+// collect keeps what was measured for the cost model, different schedules of a program
+// together.
+func (t *trainer) collect(episodes []*episode) {
+	groups := map[string]*judgedGroup{}
+	seen := map[string]bool{}
+	for _, e := range episodes {
+		hash := e.task.Program.Hash
+		key := hash + " " + e.task.Schedule.String()
+		if !e.judged() || seen[key] {
+			continue
+		}
+		seen[key] = true
+		g := groups[hash]
+		if g == nil {
+			g = &judgedGroup{Program: hash}
+			groups[hash] = g
+			t.judged = append(t.judged, g)
+		}
+		steps := e.all()
+		g.Episodes = append(g.Episodes, memoryOf(e.feedback.Reward(), steps))
+		g.measured = append(g.measured, costmodel.Measured{Features: describe(steps), Reward: e.feedback.Reward()})
+	}
+	t.judged = t.judged[max(0, len(t.judged)-costGroups):]
+}
+
+// describe tells the cost model of a schedule by the steps that lead to it.
+func describe(steps []step) costmodel.Features {
+	of := make([]*step, len(steps))
+	for i := range steps {
+		of[i] = &steps[i]
+	}
+	return costmodel.Describe(seen(of))
+}
+
+// likelihoodWeight is what a nat of the policy's log-probability counts beside the cost
+// model's score. Of four proposals the best by both together was better than all that was
+// known 1.8 times as often as any of them, by the policy alone 1.4 times, by the model
+// alone 1.6 times.
+const likelihoodWeight = 0.03
+
+// score tells how promising the policy and the cost model find each of some episodes.
+func (t *trainer) score(episodes []*episode) {
+	t.weigh(episodes)
+	if !t.Config.CostModel {
+		return
+	}
+	of := make([]costmodel.Features, len(episodes))
+	for i, e := range episodes {
+		of[i] = describe(e.all())
+	}
+	for i, s := range t.cost.Scores(of) {
+		episodes[i].promise = s + likelihoodWeight*episodes[i].promise
+	}
+}
+
+// weigh asks the policy how probable it finds episodes, with what they begin with: the
+// promise of each is a logarithm.
+func (t *trainer) weigh(episodes []*episode) {
+	var steps []env.Step
+	for _, e := range episodes {
+		for _, s := range e.prefix {
+			steps = append(steps, s.Step)
+		}
+	}
+	logProb := t.logProb(steps)
+	for _, e := range episodes {
+		for range e.prefix {
+			e.promise += float64(logProb[0])
+			logProb = logProb[1:]
+		}
+		for _, s := range e.steps {
+			e.promise += float64(s.logProb)
+		}
+	}
+}
+
+// saveCosts writes the cost model and what it learns from.
+func (t *trainer) saveCosts(dir string) error {
+	content, err := json.Marshal(t.judged)
+	if err != nil {
+		return err
+	}
+	return errors.Join(t.cost.Save(dir), t.cost.SaveOptimizer(dir), os.WriteFile(filepath.Join(dir, judgedFile), content, 0o644))
+}
+
+// loadCost reads the checkpoint's cost model, if it has one.
+func (c *Checkpoint) loadCost() error {
+	if c.State.Checksums[costmodel.ModelFile] == "" {
+		return nil
+	}
+	if err := c.verify(costmodel.ModelFile); err != nil {
+		return err
+	}
+	c.Cost = costmodel.New(newRand(0))
+	return c.Cost.Load(c.Dir)
+}
+
+// loadCosts restores what saveCosts wrote. What was seen is found again by doing it again.
+// A checkpoint of an older version has nothing to restore.
+func (t *trainer) loadCosts(c *Checkpoint) error {
+	if c.Cost == nil {
+		return nil
+	}
+	t.cost = c.Cost
+	if err := errors.Join(c.verify(costmodel.OptimizerFile), c.verify(judgedFile)); err != nil {
+		return err
+	}
+	if err := t.cost.LoadOptimizer(c.Dir); err != nil {
+		return err
+	}
+	path := filepath.Join(c.Dir, judgedFile)
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(content, &t.judged); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	known := map[string]*program.Program{}
+	for _, p := range t.Programs {
+		known[p.Hash] = p
+	}
+	for _, g := range t.judged {
+		p := known[g.Program]
+		if p == nil {
+			continue // --data has changed
+		}
+		for _, m := range g.Episodes {
+			r, err := t.again(p, m)
+			if err != nil {
+				return fmt.Errorf("%s: program %s: %w", path, p.Name, err)
+			}
+			g.measured = append(g.measured, costmodel.Measured{Features: describe(r.steps), Reward: m.Reward})
+		}
+	}
+	return nil
+}
