@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"nestling/costmodel"
 	"nestling/env"
 	"nestling/program"
 	"nestling/schedule"
@@ -141,15 +142,24 @@ func (t *trainer) study(p *program.Program, l Lesson) {
 	t.memorise(p.Hash, l.Reward, remembered{steps, playing.Schedule()})
 }
 
+// Teacher is what is handed on from one training to another; its zero value is nothing.
+type Teacher struct {
+	Memories map[string]Memory // the best episodes, by program hash: the first to imitate
+	Cost     *costmodel.Model  // nil: it has none
+}
+
 // studyTeacher takes the best episodes of another training, or schedules known from
 // elsewhere, for the first ones, as far as they are on programs of this one and can be done
 // again here.
 func (t *trainer) studyTeacher() {
+	if t.Teacher.Cost != nil {
+		t.cost = t.Teacher.Cost
+	}
 	for _, p := range t.Programs {
 		if l, known := t.Lessons[p.Hash]; known {
 			t.study(p, l)
 		}
-		m, known := t.Teacher[p.Hash]
+		m, known := t.Teacher.Memories[p.Hash]
 		if !known {
 			continue
 		}

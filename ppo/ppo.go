@@ -131,9 +131,8 @@ type TrainOptions struct {
 	// Pretrained is a safetensors file of the model's namesake to start from, "" for none.
 	Pretrained string
 	Programs   []*program.Program
-	// Teacher are the best episodes that another training met, by program hash: the first
-	// to imitate. nil for none.
-	Teacher map[string]Memory
+	// Teacher is what another training met.
+	Teacher Teacher
 	// Lessons are schedules that are known from elsewhere, by program hash: imitated from
 	// the beginning, as far as they can be reached. nil for none.
 	Lessons map[string]Lesson

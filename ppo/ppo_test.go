@@ -602,7 +602,7 @@ func TestATeacherIsImitated(t *testing.T) {
 	}
 	o := training(t, t.TempDir(), 1, &taught)
 	o.Programs = append(programs()[:3:3], envtest.Add(3, 5))
-	o.Teacher = c.State.Memories
+	o.Teacher = Teacher{Memories: c.State.Memories, Cost: c.Cost}
 	train(t, o)
 	known := 0.0
 	for _, p := range o.Programs[:3] {

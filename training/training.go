@@ -134,30 +134,30 @@ func (s Setup) lessons() string {
 	return text
 }
 
-// Taught are the best schedules of the teacher's run; none without a teacher.
-func (s Setup) Taught() (map[string]ppo.Memory, error) {
+// Taught is what the teacher's run met; nothing without a teacher.
+func (s Setup) Taught() (ppo.Teacher, error) {
 	if s.Teacher == "" {
-		return nil, nil
+		return ppo.Teacher{}, nil
 	}
 	run, err := results.OpenRun(s.Teacher)
 	if err != nil {
-		return nil, err
+		return ppo.Teacher{}, err
 	}
 	of, err := Read(run)
 	if err != nil {
-		return nil, err
+		return ppo.Teacher{}, err
 	}
 	if mine, its := s.lessons(), of.lessons(); mine != its {
-		return nil, fmt.Errorf("what %s has learned is of no use here: it was trained with %s, and this is to be with %s", s.Teacher, its, mine)
+		return ppo.Teacher{}, fmt.Errorf("what %s has learned is of no use here: it was trained with %s, and this is to be with %s", s.Teacher, its, mine)
 	}
 	c, err := ppo.LoadLatest(run)
 	if err != nil {
-		return nil, err
+		return ppo.Teacher{}, err
 	}
 	if len(c.State.Memories) == 0 {
-		return nil, fmt.Errorf("%s remembers no schedules to learn from: what ships with Nestling has none", s.Teacher)
+		return ppo.Teacher{}, fmt.Errorf("%s remembers no schedules to learn from: what ships with Nestling has none", s.Teacher)
 	}
-	return c.State.Memories, nil
+	return ppo.Teacher{Memories: c.State.Memories, Cost: c.Cost}, nil
 }
 
 // Replayed are the fastest schedules that the tuning database knows of each program, with
