@@ -35,10 +35,14 @@ func anyProgram(t *rapid.T) *program.Program {
 
 // A program that is too large for any memory is seen all the same.
 func TestFeaturesOfHugeProgramsAreFinite(t *testing.T) {
-	p := envtest.Add(97, 32, 64, 120, 7, 28, 12, 720, 720, 97) // 1.1e19 bytes: more than an int holds
-	e := env.NewSpace(p, machine, env.Rules{}).NewEpisode()
-	checkObservation(t, e.Observe())
-	checkQuestion(t, e.Question())
+	for _, shape := range [][]int{ // more bytes than an int holds
+		{97, 32, 64, 120, 7, 28, 12, 720, 720, 97},
+		{2, 720, 64, 64, 97, 720, 128, 8, 720, 16},
+	} {
+		e := env.NewSpace(envtest.Add(shape...), machine, env.Rules{}).NewEpisode()
+		checkObservation(t, e.Observe())
+		checkQuestion(t, e.Question())
+	}
 }
 
 func TestEveryAnswerLeadsToALegalSchedule(t *testing.T) {

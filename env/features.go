@@ -132,29 +132,30 @@ func (e *Episode) operandView(op int, operand program.Operand, order []int) Oper
 	strides := e.strides(operand)
 	shape := e.stage.program.Values[operand.Value].Shape
 	for _, l := range order {
-		total := 0
+		total := 0.0
 		grid := make([][]float32, min(len(operand.Map.Coefficients), MaxDimensions))
 		for d, row := range operand.Map.Coefficients {
-			total += row[l] * strides[d]
+			c := float64(row[l])
+			total += c * strides[d]
 			if d < len(grid) {
-				c := float64(row[l])
-				grid[d] = []float32{1, float32(math.Copysign(math.Log2(1+math.Abs(c)), c)), log2(1+math.Abs(c)*float64(4*strides[d]), 20), log2(float64(max(1, shape[d])), 10)}
+				grid[d] = []float32{1, float32(math.Copysign(math.Log2(1+math.Abs(c)), c)), log2(1+math.Abs(c)*4*strides[d], 20), log2(float64(max(1, shape[d])), 10)}
 			}
 		}
 		v.Grid = append(v.Grid, grid)
-		v.Access = append(v.Access, []float32{flag(total == 0), flag(total == 1), log2(1+4*math.Abs(float64(total)), 20)})
+		v.Access = append(v.Access, []float32{flag(total == 0), flag(total == 1), log2(1+4*math.Abs(total), 20)})
 	}
 	return v
 }
 
-// strides are the elements from one index of a dimension to the next.
-func (e *Episode) strides(operand program.Operand) []int {
+// strides are the elements from one index of a dimension to the next, in floating point:
+// of a program that is too large for any memory they may be more than an int holds.
+func (e *Episode) strides(operand program.Operand) []float64 {
 	shape := e.stage.program.Values[operand.Value].Shape
-	strides := make([]int, len(operand.Map.Coefficients))
-	step := 1
+	strides := make([]float64, len(operand.Map.Coefficients))
+	step := 1.0
 	for d := len(strides) - 1; d >= 0; d-- {
 		strides[d] = step
-		step *= max(1, shape[d])
+		step *= float64(max(1, shape[d]))
 	}
 	return strides
 }
