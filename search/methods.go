@@ -87,16 +87,31 @@ func (t *trial) rank(episodes []*env.Episode) {
 // refine draws some schedules and then goes back into the fastest: keeps their first
 // answers, up to a random one, and draws the rest anew.
 func refine(ctx context.Context, t *trial) error {
+	return t.descend(ctx, func(parent attempt) *env.Episode { return t.back(parent.answers) })
+}
+
+// evolve is refine that goes back into the fastest in another way, too: half of the time,
+// where operations can be rewritten, it keeps their loops and rewrites one in another way.
+func evolve(ctx context.Context, t *trial) error {
+	return t.descend(ctx, func(parent attempt) *env.Episode {
+		if e := t.space.NewEpisode(); e.Rewriting() && t.rng.IntN(2) == 0 {
+			e.Rearrange(parent.schedule, t.rng)
+			return e
+		}
+		return t.back(parent.answers)
+	})
+}
+
+// descend draws some schedules and then begins others from the fastest.
+func (t *trial) descend(ctx context.Context, begin func(parent attempt) *env.Episode) error {
 	const parents, fresh = 4, 4 // of the fastest; one in so many is drawn from the start
 	first := max(1, t.left()/4)
-	drawn := 0
 	return t.propose(ctx, func() *env.Episode {
-		drawn++
 		ranked := t.best(parents)
-		if drawn <= first || len(ranked) == 0 || t.rng.IntN(fresh) == 0 {
+		if len(t.tried) < first || len(ranked) == 0 || t.rng.IntN(fresh) == 0 {
 			return t.space.NewEpisode()
 		}
-		return t.back(ranked[t.rng.IntN(len(ranked))].answers)
+		return begin(ranked[t.rng.IntN(len(ranked))])
 	})
 }
 

@@ -35,6 +35,7 @@ type Found struct {
 var Methods = map[string]Method{
 	"sample": sample,
 	"refine": refine,
+	"evolve": evolve,
 	"beam":   beam,
 	"tree":   tree,
 }

@@ -269,7 +269,7 @@ func TestSaysWhyNothingWorks(t *testing.T) {
 }
 
 func TestFindSaysWhatThereIs(t *testing.T) {
-	if _, err := Find("annealing"); err == nil || !strings.Contains(err.Error(), "beam, refine, sample, tree") {
+	if _, err := Find("annealing"); err == nil || !strings.Contains(err.Error(), "beam, evolve, refine, sample, tree") {
 		t.Errorf("error %v", err)
 	}
 }

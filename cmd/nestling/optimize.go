@@ -72,7 +72,7 @@ script, object file and C header.`,
 func addSearch(flags *pflag.FlagSet, s *agent.Search, trials int) {
 	flags.IntVar(&s.Trials, "trials", trials, "schedules to measure; 1 is the agent's greedy choice alone")
 	flags.DurationVar(&s.Time, "search-time", 0, "end the search of a program after so long (0: no limit)")
-	flags.StringVar(&s.Method, "search", "", "how to search: sample, refine, beam or tree (default refine)")
+	flags.StringVar(&s.Method, "search", "", "how to search: sample, refine, evolve, beam or tree (default refine)")
 }
 
 // checkSearch refuses what no search can work with, before anything is started.
