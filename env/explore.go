@@ -14,62 +14,63 @@ import (
 // what a rewrite is worth shows only where the loops that it makes are arranged well. The
 // episode must be offered rewrites; it may not be over afterwards.
 func (e *Episode) Rearrange(good schedule.Schedule, rng *rand.Rand) []Step {
-	steps := e.toCrossroads(good, rng)
-	add := func(s Step, err error) bool {
-		if err == nil {
-			steps = append(steps, s)
-		}
-		return err == nil
-	}
+	t := e.toCrossroads(good, rng)
 	replaced := e.Wanted(good)
-	add(e.DrawRewrite(rng), nil)
+	t.add(e.DrawRewrite(rng), nil)
 	alone := rng.IntN(2) == 0
 	if alone && rng.IntN(2) == 0 && e.Rewriting() {
-		add(e.Take(replaced))
+		t.add(e.Take(replaced))
 	}
 	for e.Rewriting() {
 		switch {
-		case alone && add(e.Toward(good)):
+		case alone && t.add(e.Toward(good)):
 		case rng.IntN(2) == 0:
-			add(e.GoOn(), nil)
+			t.add(e.GoOn(), nil)
 		default:
-			add(e.DrawRewrite(rng), nil)
+			t.add(e.DrawRewrite(rng), nil)
 		}
 	}
 	if e.Done() {
-		return steps
+		return t
 	}
 	usual := e.DefaultLoops()
 	if alone {
 		usual = arranged(good, usual)
 	}
-	for !e.Done() && add(e.Toward(usual)) {
+	rest, _ := e.Follow(usual) // as far as it leads
+	return append(t, rest...)
+}
+
+// trail is what was seen and done so far.
+type trail []Step
+
+// add adds a step, and reports whether it was possible.
+func (t *trail) add(s Step, err error) bool {
+	if err == nil {
+		*t = append(*t, s)
 	}
-	return steps
+	return err == nil
 }
 
 // toCrossroads follows a schedule to one of its decisions on rewrites, more often to those
 // that choose among many kinds: most operations have nothing to be rewritten but a G.
-func (e *Episode) toCrossroads(good schedule.Schedule, rng *rand.Rand) []Step {
-	var ways []int
+func (e *Episode) toCrossroads(good schedule.Schedule, rng *rand.Rand) trail {
+	var places []*Episode // at each decision
+	var t trail
 	total := 0
 	for ahead := e.Clone(); ahead.Rewriting(); {
-		ways = append(ways, len(ahead.open.options)-1)
+		places = append(places, ahead.Clone())
 		total += len(ahead.open.options) - 1
-		if _, err := ahead.Toward(good); err != nil {
+		if !t.add(ahead.Toward(good)) {
 			break
 		}
 	}
-	var steps []Step
-	for draw := rng.IntN(total); draw >= ways[len(steps)]; {
-		draw -= ways[len(steps)]
-		s, err := e.Toward(good)
-		if err != nil {
-			panic("env: what could be followed cannot be followed again: " + err.Error())
-		}
-		steps = append(steps, s)
+	at := 0
+	for draw := rng.IntN(total); draw >= len(places[at].open.options)-1; at++ {
+		draw -= len(places[at].open.options) - 1
 	}
-	return steps
+	*e = *places[at]
+	return t[:at]
 }
 
 // Resemble plays a new episode by the schedule of another program of the same structure,
@@ -77,20 +78,14 @@ func (e *Episode) toCrossroads(good schedule.Schedule, rng *rand.Rand) []Step {
 // rewrites are taken over, and loops are arranged by rule. The episode may not be over
 // afterwards, where nothing is like what the schedule has next.
 func (e *Episode) Resemble(good schedule.Schedule, rng *rand.Rand) []Step {
-	var steps []Step
-	add := func(s Step, err error) bool {
-		if err == nil {
-			steps = append(steps, s)
-		}
-		return err == nil
-	}
+	var t trail
 	for e.Rewriting() {
-		if !add(e.TakeLike(e.Wanted(good))) {
-			add(e.GoOn(), nil)
+		if !t.add(e.TakeLike(e.Wanted(good))) {
+			t.add(e.GoOn(), nil)
 		}
 	}
 	if e.Done() {
-		return steps
+		return t
 	}
 	usual := e.DefaultLoops()
 	like := usual
@@ -98,9 +93,9 @@ func (e *Episode) Resemble(good schedule.Schedule, rng *rand.Rand) []Step {
 		like = arranged(good, usual)
 	}
 	leave := schedule.Action{Kind: schedule.NoTransform}
-	for !e.Done() && (add(e.TakeLike(e.Wanted(like))) || add(e.TakeLike(e.Wanted(usual))) || add(e.Take(leave))) {
+	for !e.Done() && (t.add(e.TakeLike(e.Wanted(like))) || t.add(e.TakeLike(e.Wanted(usual))) || t.add(e.Take(leave))) {
 	}
-	return steps
+	return t
 }
 
 // arranged is a schedule with the loop actions of another for the operations that it has

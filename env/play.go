@@ -49,18 +49,9 @@ func (e *Episode) decide(choose func(answered int) (int, error)) (Step, error) {
 // Replay takes one action by the answers that were given before, and returns it with what
 // was seen. Answers that are not possible here are an error.
 func (e *Episode) Replay(answers []int) (Step, error) {
-	if e.Done() {
-		return Step{}, fmt.Errorf("there is more to replay than there was to decide")
-	}
-	partial := fmt.Errorf("%d answers do not make one action", len(answers))
-	s, err := e.decide(func(n int) (int, error) {
-		if n == len(answers) {
-			return 0, partial
-		}
-		return answers[n], nil
-	})
+	s, err := e.replay(answers)
 	if err == nil && len(s.Answers) < len(answers) {
-		err = partial
+		err = partial(answers)
 	}
 	return s, err
 }
@@ -70,18 +61,30 @@ func (e *Episode) Replay(answers []int) (Step, error) {
 func (e *Episode) Retrace(answers []int) ([]Step, error) {
 	var steps []Step
 	for len(answers) > 0 {
-		s, err := e.decide(func(n int) (int, error) {
-			if n == len(answers) {
-				return 0, fmt.Errorf("the answers end within an action")
-			}
-			return answers[n], nil
-		})
+		s, err := e.replay(answers)
 		if err != nil {
 			return steps, err
 		}
 		steps, answers = append(steps, s), answers[len(s.Answers):]
 	}
 	return steps, nil
+}
+
+// replay takes one action by the first of some answers.
+func (e *Episode) replay(answers []int) (Step, error) {
+	if e.Done() {
+		return Step{}, fmt.Errorf("there is more to replay than there was to decide")
+	}
+	return e.decide(func(n int) (int, error) {
+		if n == len(answers) {
+			return 0, partial(answers)
+		}
+		return answers[n], nil
+	})
+}
+
+func partial(answers []int) error {
+	return fmt.Errorf("%d answers do not make one action", len(answers))
 }
 
 // DrawAction takes one action, each answer uniform over what is legal, and returns it with

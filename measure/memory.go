@@ -63,8 +63,9 @@ func (l *Lab) Known(ctx context.Context) (map[string]map[string]float64, error) 
 	if err := l.askLLVMVersion(ctx); err != nil {
 		return nil, err
 	}
+	here := l.keyOf("", "", false)
 	for _, r := range l.database.Records() {
-		here := l.keyOf(r.Program, r.Schedule, false)
+		here.Program, here.Schedule = r.Program, r.Schedule
 		if r.Key != here || Status(r.Status) != OK || !l.holds(r) {
 			continue
 		}

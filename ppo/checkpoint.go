@@ -143,7 +143,10 @@ func newTrainer(o TrainOptions) (*trainer, error) {
 	t := &trainer{TrainOptions: o, source: rand.NewPCG(o.Config.Seed, 1), remembered: map[string]remembered{}}
 	t.spaces = spaces(slices.Concat(o.Programs, o.Validation), o.Machine, o.Rules)
 	t.state.Memories, t.state.Visits = map[string]Memory{}, map[string]int{}
-	t.alike, t.cost = byStructure(o.Programs), costmodel.New(rand.New(rand.NewPCG(o.Config.Seed, 4)))
+	t.alike = byStructure(o.Programs)
+	if o.Config.CostModel {
+		t.cost = costmodel.New(rand.New(rand.NewPCG(o.Config.Seed, 4)))
+	}
 	t.rng = rand.New(t.source)
 	var err error
 	switch dir, latest := o.Run.LatestCheckpoint(); {
@@ -251,8 +254,12 @@ func (t *trainer) writeFiles(dir string) error {
 	if err := errors.Join(policy.Save(t.mean, dir), t.saveLearner(dir), t.adam.Save(filepath.Join(dir, results.OptimizerFile)), t.saveCosts(dir)); err != nil {
 		return err
 	}
+	files := []string{results.PolicyFile, results.OptimizerFile, results.LearnerFile}
+	if t.cost != nil {
+		files = append(files, costFiles...)
+	}
 	t.state.Checksums = map[string]string{}
-	for _, name := range []string{results.PolicyFile, results.OptimizerFile, results.LearnerFile, costmodel.ModelFile, costmodel.OptimizerFile, judgedFile} {
+	for _, name := range files {
 		sum, err := checksum(filepath.Join(dir, name))
 		if err != nil {
 			return err

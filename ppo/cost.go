@@ -23,6 +23,9 @@ const (
 // judgedFile is what the cost model learns from, in a checkpoint.
 const judgedFile = "judged.json"
 
+// costFiles are those of a checkpoint that are the cost model's.
+var costFiles = []string{costmodel.ModelFile, costmodel.OptimizerFile, judgedFile}
+
 // judgedGroup are different schedules of one program, measured in the same iteration.
 type judgedGroup struct {
 	Program  string   `json:"program"` // its hash
@@ -36,11 +39,11 @@ func (e *episode) all() []step { return slices.Concat(e.prefix, e.steps) }
 // learnCosts lets the cost model learn from an iteration's schedules, and from those of
 // iterations before.
 func (t *trainer) learnCosts(episodes []*episode, m *Metrics) error {
-	if !t.Config.CostModel {
+	if t.cost == nil {
 		return nil
 	}
 	t.collect(episodes)
-	pairs := 0.0
+	total := 0.0
 	for range costUpdates {
 		batch := make([][]costmodel.Measured, costBatch)
 		for i := range batch {
@@ -50,9 +53,9 @@ func (t *trainer) learnCosts(episodes []*episode, m *Metrics) error {
 		if err != nil {
 			return err
 		}
-		pairs += loss / costUpdates
+		total += loss
 	}
-	m.CostLoss = pairs
+	m.CostLoss = total / costUpdates
 	return nil
 }
 
@@ -83,11 +86,16 @@ func (t *trainer) collect(episodes []*episode) {
 
 // describe tells the cost model of a schedule by the steps that lead to it.
 func describe(steps []step) costmodel.Features {
-	of := make([]*step, len(steps))
-	for i := range steps {
-		of[i] = &steps[i]
+	return costmodel.Describe(plain(steps))
+}
+
+// plain are steps as they were seen.
+func plain(steps []step) []env.Step {
+	out := make([]env.Step, len(steps))
+	for i, s := range steps {
+		out[i] = s.Step
 	}
-	return costmodel.Describe(seen(of))
+	return out
 }
 
 // likelihoodWeight is what a nat of the policy's log-probability counts beside the cost
@@ -99,7 +107,7 @@ const likelihoodWeight = 0.03
 // score tells how promising the policy and the cost model find each of some episodes.
 func (t *trainer) score(episodes []*episode) {
 	t.weigh(episodes)
-	if !t.Config.CostModel {
+	if t.cost == nil {
 		return
 	}
 	of := make([]costmodel.Features, len(episodes))
@@ -116,9 +124,7 @@ func (t *trainer) score(episodes []*episode) {
 func (t *trainer) weigh(episodes []*episode) {
 	var steps []env.Step
 	for _, e := range episodes {
-		for _, s := range e.prefix {
-			steps = append(steps, s.Step)
-		}
+		steps = append(steps, plain(e.prefix)...)
 	}
 	logProb := t.logProb(steps)
 	for _, e := range episodes {
@@ -132,8 +138,11 @@ func (t *trainer) weigh(episodes []*episode) {
 	}
 }
 
-// saveCosts writes the cost model and what it learns from.
+// saveCosts writes the cost model, if there is one, and what it learns from.
 func (t *trainer) saveCosts(dir string) error {
+	if t.cost == nil {
+		return nil
+	}
 	content, err := json.Marshal(t.judged)
 	if err != nil {
 		return err
@@ -156,7 +165,7 @@ func (c *Checkpoint) loadCost() error {
 // loadCosts restores what saveCosts wrote. What was seen is found again by doing it again.
 // A checkpoint of an older version has nothing to restore.
 func (t *trainer) loadCosts(c *Checkpoint) error {
-	if c.Cost == nil {
+	if c.Cost == nil || t.cost == nil {
 		return nil
 	}
 	t.cost = c.Cost

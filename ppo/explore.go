@@ -97,13 +97,8 @@ func (t *trainer) vary(e *episode, best remembered) {
 	at := t.rng.IntN(len(best.steps))
 	e.again(best.steps[:at])
 	e.began([]env.Step{e.playing.Vary(best.steps[at].Answers, t.rng)})
-	for !e.playing.Done() {
-		s, err := e.playing.Toward(best.schedule)
-		if err != nil {
-			break // the policy goes on from here
-		}
-		e.began([]env.Step{s})
-	}
+	rest, _ := e.playing.Follow(best.schedule) // as far as it leads; then the policy goes on
+	e.began(rest)
 }
 
 // again does what was done before.
@@ -116,9 +111,16 @@ func (e *episode) again(steps []step) {
 	}
 }
 
+// stepsOf are steps of which nothing is known but what was seen and done.
+func stepsOf(seen []env.Step) []step {
+	steps := make([]step, len(seen))
+	for i, s := range seen {
+		steps[i].Step = s
+	}
+	return steps
+}
+
 // began adds what was done to what the episode begins with.
 func (e *episode) began(steps []env.Step) {
-	for _, s := range steps {
-		e.prefix = append(e.prefix, step{Step: s})
-	}
+	e.prefix = append(e.prefix, stepsOf(steps)...)
 }

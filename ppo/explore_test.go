@@ -68,3 +68,22 @@ func TestBorrow(t *testing.T) {
 		}
 	}
 }
+
+// A checkpoint has a cost model where the settings want one: searches would trust it.
+func TestOnlyACostModelThatLearnedIsKept(t *testing.T) {
+	for _, wanted := range []bool{true, false} {
+		var curve []Metrics
+		o := training(t, t.TempDir(), 2, &curve)
+		o.Config.CostModel = wanted
+		train(t, o)
+		c, err := LoadLatest(o.Run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (c.Cost != nil) != wanted || (curve[1].CostLoss > 0) != wanted {
+			t.Errorf("cost_model %v: the checkpoint has one: %v; its loss is %g", wanted, c.Cost != nil, curve[1].CostLoss)
+		}
+		o.Config.Iterations = 3
+		train(t, o) // goes on, with or without
+	}
+}

@@ -79,11 +79,7 @@ func (t *trainer) confirm(ctx context.Context, episodes []*episode) error {
 	if !can || !t.Config.Confirm || len(episodes) == 0 {
 		return nil
 	}
-	tasks := make([]env.Task, len(episodes))
-	for i, e := range episodes {
-		tasks[i] = e.task
-	}
-	feedback, err := again.Again(ctx, tasks)
+	feedback, err := again.Again(ctx, tasksOf(episodes))
 	if err != nil {
 		return err
 	}
@@ -135,11 +131,7 @@ func (t *trainer) study(p *program.Program, l Lesson) {
 	if err != nil {
 		return
 	}
-	steps := make([]step, len(seen))
-	for i, s := range seen {
-		steps[i].Step = s
-	}
-	t.memorise(p.Hash, l.Reward, remembered{steps, playing.Schedule()})
+	t.memorise(p.Hash, l.Reward, remembered{stepsOf(seen), playing.Schedule()})
 }
 
 // Teacher is what is handed on from one training to another; its zero value is nothing.
@@ -152,7 +144,7 @@ type Teacher struct {
 // elsewhere, for the first ones, as far as they are on programs of this one and can be done
 // again here.
 func (t *trainer) studyTeacher() {
-	if t.Teacher.Cost != nil {
+	if t.Config.CostModel && t.Teacher.Cost != nil {
 		t.cost = t.Teacher.Cost
 	}
 	for _, p := range t.Programs {

@@ -197,8 +197,8 @@ type trainer struct {
 	// remembered are the episodes of state.Memories with what was seen, by program hash.
 	remembered map[string]remembered
 	alike      map[string][]*program.Program // programs, by their structure
-	cost       *costmodel.Model
-	judged     []*judgedGroup // what the cost model learns from
+	cost       *costmodel.Model              // nil where the settings want none
+	judged     []*judgedGroup                // what the cost model learns from
 }
 
 func (t *trainer) finished() bool {
@@ -431,13 +431,17 @@ func rollout(episodes []*episode, act func([]*env.Episode) []policy.Decision) {
 	}
 }
 
-// judge has all schedules of a batch measured.
-func judge(ctx context.Context, evaluator env.Evaluator, episodes []*episode) error {
+func tasksOf(episodes []*episode) []env.Task {
 	tasks := make([]env.Task, len(episodes))
 	for i, e := range episodes {
 		tasks[i] = e.task
 	}
-	feedback, err := evaluator.Evaluate(ctx, tasks)
+	return tasks
+}
+
+// judge has all schedules of a batch measured.
+func judge(ctx context.Context, evaluator env.Evaluator, episodes []*episode) error {
+	feedback, err := evaluator.Evaluate(ctx, tasksOf(episodes))
 	if err != nil {
 		return err
 	}

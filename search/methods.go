@@ -29,16 +29,19 @@ const proposals = 4
 func (t *trial) propose(ctx context.Context, begin func() *env.Episode) error {
 	for bored := 0; t.left() > 0 && bored < tedium; {
 		n := min(batch, t.left())
-		if t.Cost != nil {
-			n *= proposals
-		}
 		episodes := make([]*env.Episode, n)
+		if t.Cost != nil {
+			episodes = make([]*env.Episode, n*proposals)
+		}
 		for i := range episodes {
 			episodes[i] = begin()
 		}
 		t.finish(episodes, t.rng)
+		if t.Cost != nil {
+			episodes = t.promising(episodes, n)
+		}
 		before := len(t.tried)
-		if err := t.measure(ctx, t.promising(episodes, min(batch, t.left()))); err != nil {
+		if err := t.measure(ctx, episodes); err != nil {
 			return err
 		}
 		bored++
@@ -50,7 +53,7 @@ func (t *trial) propose(ctx context.Context, begin func() *env.Episode) error {
 }
 
 // promising are at most n of some finished episodes that were not tried before, all
-// different: those that the cost model finds the fastest, if there is one.
+// different: those that the cost model finds the fastest.
 func (t *trial) promising(episodes []*env.Episode, n int) []*env.Episode {
 	var fresh []*env.Episode
 	seen := map[string]bool{}
@@ -61,7 +64,7 @@ func (t *trial) promising(episodes []*env.Episode, n int) []*env.Episode {
 			fresh = append(fresh, e)
 		}
 	}
-	if t.Cost != nil && len(fresh) > n {
+	if len(fresh) > n {
 		t.rank(fresh)
 	}
 	return fresh[:min(n, len(fresh))]

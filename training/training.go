@@ -161,7 +161,8 @@ func (s Setup) Taught() (ppo.Teacher, error) {
 }
 
 // Replayed are the fastest schedules that the tuning database knows of each program, with
-// what they would earn; none of programs that it does not know the default schedule of.
+// what they would earn; none of programs that it does not know the schedule of that rewards
+// compare with.
 func (s Setup) Replayed(ctx context.Context, lab *measure.Lab, programs []*program.Program) (map[string]ppo.Lesson, error) {
 	lessons := map[string]ppo.Lesson{}
 	if !s.Replay {
@@ -172,23 +173,32 @@ func (s Setup) Replayed(ctx context.Context, lab *measure.Lab, programs []*progr
 		return nil, err
 	}
 	for _, p := range programs {
-		usual, found := known[p.Hash][schedule.Default(p, lab.Machine()).String()]
+		fastest := s.against(p, lab.Machine()).String()
+		usual, found := known[p.Hash][fastest]
 		if !found {
 			continue
 		}
-		fastest := ""
+		least := usual
 		for text, ratio := range known[p.Hash] {
-			if best := known[p.Hash][fastest]; fastest == "" || ratio < best || ratio == best && text < fastest {
-				fastest = text
+			if ratio < least || ratio == least && text < fastest {
+				fastest, least = text, ratio
 			}
 		}
 		best, err := schedule.Parse(fastest)
 		if err != nil {
 			return nil, fmt.Errorf("the tuning database's schedule of %s: %w", p.Name, err)
 		}
-		lessons[p.Hash] = ppo.Lesson{Schedule: best, Reward: env.Feedback{LogSpeedup: math.Log(usual / known[p.Hash][fastest])}.Reward()}
+		lessons[p.Hash] = ppo.Lesson{Schedule: best, Reward: env.Feedback{LogSpeedup: math.Log(usual / least)}.Reward()}
 	}
 	return lessons, nil
+}
+
+// against is the schedule that rewards compare with: the default one, or none.
+func (s Setup) against(p *program.Program, m schedule.Machine) schedule.Schedule {
+	if s.Preset == "paper" {
+		return nil
+	}
+	return schedule.Default(p, m)
 }
 
 // Options puts a training together for ppo.Random, or ppo.Train once it has a run.
@@ -196,7 +206,7 @@ func (s Setup) Options(lab *measure.Lab, programs []*program.Program) ppo.TrainO
 	o := ppo.TrainOptions{
 		Config: s.Config, Model: s.Model, Policy: policy.DefaultConfig(s.Model),
 		Programs: programs, Machine: lab.Machine(), Rules: env.Rules{Exact: s.Exact},
-		Evaluator: env.NewLive(lab, plan, lab.Machine()),
+		Evaluator: env.NewLiveAgainst(lab, plan, func(p *program.Program) schedule.Schedule { return s.against(p, lab.Machine()) }),
 	}
 	if s.Size == FullSize {
 		o.Policy = policy.FullConfig(s.Model)
@@ -205,7 +215,6 @@ func (s Setup) Options(lab *measure.Lab, programs []*program.Program) ppo.TrainO
 	if s.Preset == "paper" {
 		o.Rules.Classic = true
 		o.Policy.Width, o.Policy.Trunk, o.Policy.TrunkLayers = 512, 512, 3
-		o.Evaluator = env.NewLiveAgainst(lab, plan, func(*program.Program) schedule.Schedule { return nil })
 	}
 	return o
 }
