@@ -46,31 +46,64 @@ func (j *job) returnAllocations() error {
 		}
 		operations := f.Body().Operations()
 		last := operations[len(operations)-1]
-		for i, value := range last.Operands() {
-			whole, err := j.inShape(value)
-			if err != nil {
+		// Reshaping one allocation changes what later operands are: each is read in its turn.
+		for i := range last.Operands() {
+			if err := j.returnAllocation(last, i); err != nil {
 				return err
 			}
-			if slices.Contains(last.Operands()[:i], whole) {
-				if whole, err = j.copied(whole, last); err != nil {
-					return err
-				}
-			}
-			last.SetOperand(i, whole)
 		}
 	}
 	return nil
 }
 
-// copied is a copy of an allocation, made before an operation; any other value stays
-// what it is. Of a buffer that is returned twice, for what computed it twice has become
-// one, the pass that makes out parameters would erase the allocation twice.
-func (j *job) copied(value mlir.Value, before mlir.Operation) (mlir.Value, error) {
-	old, _ := value.Defining()
-	if old.IsNull() || old.Name() != "memref.alloc" {
-		return value, nil
+// returnAllocation makes operand i of a return an allocation, if it is a chain of
+// reshapes of one. A buffer that is returned already, for what computed it twice has
+// become one, is returned as a copy: the pass that makes out parameters would erase
+// the allocation twice.
+func (j *job) returnAllocation(last mlir.Operation, i int) error {
+	operands := last.Operands()
+	value := operands[i]
+	alloc, reshapes := allocationOf(value)
+	if alloc.IsNull() {
+		return nil
 	}
-	alloc := old.Clone()
+	var err error
+	switch returned := slices.Contains(operands[:i], alloc.Result(0)); {
+	case returned:
+		value, err = j.copied(value, alloc, last)
+	case len(reshapes) > 0:
+		value, err = j.reshapeAllocation(alloc, value.Type(), reshapes)
+	}
+	if err != nil {
+		return err
+	}
+	last.SetOperand(i, value)
+	return nil
+}
+
+// allocationOf is the allocation that a value, a chain of reshapes of it, shows, and
+// the chain, from the value to it: no operation if the value is anything else.
+func allocationOf(value mlir.Value) (alloc mlir.Operation, reshapes []mlir.Operation) {
+	for {
+		op, _ := value.Defining()
+		if op.IsNull() || op.Name() == "memref.alloc" {
+			return op, reshapes
+		}
+		if op.Name() != "memref.collapse_shape" && op.Name() != "memref.expand_shape" {
+			return mlir.Operation{}, nil
+		}
+		reshapes = append(reshapes, op)
+		value = op.Operands()[0]
+	}
+}
+
+// copied is a buffer of its own with what a value holds, allocated as another is and
+// filled before an operation.
+func (j *job) copied(value mlir.Value, as, before mlir.Operation) (mlir.Value, error) {
+	alloc, err := j.allocateAs(as, value.Type())
+	if err != nil {
+		return mlir.Value{}, err
+	}
 	before.Block().InsertBefore(before, alloc)
 	copying, err := j.compiler.context.Create("memref.copy", []mlir.Value{value, alloc.Result(0)}, nil, nil, 0)
 	if err != nil {
@@ -80,41 +113,23 @@ func (j *job) copied(value mlir.Value, before mlir.Operation) (mlir.Value, error
 	return alloc.Result(0), nil
 }
 
-// inShape gives an allocation the shape in which a value, a chain of reshapes of
-// it, shows it, and its other users a view. Any other value stays what it is.
-func (j *job) inShape(value mlir.Value) (mlir.Value, error) {
-	var chain []mlir.Operation
-	source := value
-	for {
-		op, _ := source.Defining()
-		if op.IsNull() {
-			return value, nil
-		}
-		if op.Name() == "memref.alloc" {
-			if len(chain) == 0 {
-				return value, nil
-			}
-			return j.reshapeAllocation(op, value.Type(), chain)
-		}
-		if op.Name() != "memref.collapse_shape" && op.Name() != "memref.expand_shape" {
-			return value, nil
-		}
-		chain = append(chain, op)
-		source = op.Operands()[0]
+// allocateAs creates an allocation of a type, aligned as another is.
+func (j *job) allocateAs(other mlir.Operation, t mlir.Type) (mlir.Operation, error) {
+	c := j.compiler.context
+	alignment, _ := other.Attribute("alignment")
+	segments, err := c.ParseAttribute("array<i32: 0, 0>")
+	if err != nil {
+		return mlir.Operation{}, err
 	}
+	return c.Create("memref.alloc", nil, []mlir.Type{t},
+		[]mlir.Named{{Name: "alignment", Value: alignment}, {Name: "operandSegmentSizes", Value: segments}}, 0)
 }
 
 // reshapeAllocation replaces an allocation by one of another type, seen through
 // the inverse of each reshape of the chain, which leads from the type to it.
 func (j *job) reshapeAllocation(old mlir.Operation, t mlir.Type, chain []mlir.Operation) (mlir.Value, error) {
 	c := j.compiler.context
-	alignment, _ := old.Attribute("alignment")
-	segments, err := c.ParseAttribute("array<i32: 0, 0>")
-	if err != nil {
-		return mlir.Value{}, err
-	}
-	alloc, err := c.Create("memref.alloc", nil, []mlir.Type{t},
-		[]mlir.Named{{Name: "alignment", Value: alignment}, {Name: "operandSegmentSizes", Value: segments}}, 0)
+	alloc, err := j.allocateAs(old, t)
 	if err != nil {
 		return mlir.Value{}, err
 	}

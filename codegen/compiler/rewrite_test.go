@@ -85,6 +85,14 @@ func TestSameWeightsTwice(t *testing.T) {
 	}
 }
 
+// A buffer that is returned in two shapes is given the first, and copied into the other.
+func TestWeightsInTwoShapes(t *testing.T) {
+	c := New()
+	defer c.Close()
+	module := suite.ResNetBlock("block", 2, 8, 6, 10).Module
+	checkSchedule(t, t, c, module, "conv0: FN C(2,4) L(2,0,2,3,1) C(3,4) S(4,4) NT\nconv0.rest2: S(1,4) NT\n", 2)
+}
+
 // Between two convolutions that both work on channels last nothing is copied but
 // into the padded image.
 func TestLayoutIsKeptInAChain(t *testing.T) {
