@@ -57,6 +57,7 @@ func pickRecipe(rng *rand.Rand, from []recipe) recipe {
 // Bounds with many divisors are what people's programs mostly have.
 var (
 	wideBounds    = []int{8, 12, 16, 24, 28, 32, 36, 40, 48, 56, 64, 72, 80, 84, 96, 112, 120, 128, 144, 160, 192, 224, 240, 256, 288, 320, 384, 448, 512}
+	longBounds    = []int{640, 768, 896, 1000, 1024, 1280, 1536, 2048, 3072}
 	channelBounds = []int{3, 4, 8, 12, 16, 24, 28, 32, 48, 56, 64, 96, 112, 128}
 	imageBounds   = []int{4, 6, 7, 8, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64}
 	batchBounds   = []int{1, 1, 2, 2, 4, 6, 7, 8, 14, 16}
@@ -71,6 +72,15 @@ func bound(rng *rand.Rand, usual []int) int {
 		return 1 + rng.IntN(slices.Max(usual))
 	}
 	return usual[rng.IntN(len(usual))]
+}
+
+// width draws a bound of a product. One in five is long: what it takes to stream through
+// matrices that no near cache holds is not to be seen in small ones.
+func width(rng *rand.Rand) int {
+	if rng.IntN(5) == 0 {
+		return longBounds[rng.IntN(len(longBounds))]
+	}
+	return bound(rng, wideBounds)
 }
 
 // blockedChannels are whole vectors, on which Winograd and blocked direct
@@ -95,7 +105,7 @@ func (w *writer) maybeRelu(rng *rand.Rand, x value) value {
 }
 
 func drawMatmul(rng *rand.Rand, w *writer) {
-	m, n, k := bound(rng, wideBounds), bound(rng, wideBounds), bound(rng, wideBounds)
+	m, n, k := width(rng), width(rng), width(rng)
 	a := w.input("a", m, k)
 	var c value
 	if chance(rng, 20) {
@@ -110,8 +120,8 @@ func drawMatmul(rng *rand.Rand, w *writer) {
 }
 
 func drawLinear(rng *rand.Rand, w *writer) {
-	x := w.input("x", bound(rng, wideBounds), bound(rng, wideBounds))
-	w.result(w.maybeRelu(rng, w.linear(x, bound(rng, wideBounds), "")))
+	x := w.input("x", width(rng), width(rng))
+	w.result(w.maybeRelu(rng, w.linear(x, width(rng), "")))
 }
 
 func drawBatchMatmul(rng *rand.Rand, w *writer) {

@@ -103,7 +103,7 @@ func TestSplitsAreDisjoint(t *testing.T) {
 func TestGenerateVaries(t *testing.T) {
 	var text strings.Builder
 	families := map[string]bool{}
-	for _, p := range Generate(Train, 1, 400) {
+	for _, p := range Generate(Train, 1, 1000) {
 		text.WriteString(p.Module)
 		families[p.Family] = true
 	}
@@ -117,12 +117,12 @@ func TestGenerateVaries(t *testing.T) {
 		"1x1xf32> {nestling.weight}", "3x3xf32> {nestling.weight}", "5x5xf32> {nestling.weight}", "7x7xf32> {nestling.weight}",
 	} {
 		if !strings.Contains(text.String(), want) {
-			t.Errorf("no program in 400 has %q", want)
+			t.Errorf("no program in 1000 has %q", want)
 		}
 	}
 	for _, family := range GeneratedFamilies() {
 		if !families[family] {
-			t.Errorf("no program in 400 is of family %s", family)
+			t.Errorf("no program in 1000 is of family %s", family)
 		}
 	}
 }
