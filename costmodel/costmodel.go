@@ -110,6 +110,15 @@ func sum(counts []int) int {
 	return total
 }
 
+// likelihoodWeight is what a nat of a policy's log-probability counts beside a score. Of
+// four proposals the best by both together was better than all that was known 1.8 times as
+// often as any of them, by the policy alone 1.4 times, by the model alone 1.6 times.
+const likelihoodWeight = 0.03
+
+// Promise is how promising a schedule is that has a score, and that a policy finds as
+// probable as a logarithm says.
+func Promise(score, logProb float64) float64 { return score + likelihoodWeight*logProb }
+
 // Scores rank schedules of one program: the higher, the faster.
 func (m *Model) Scores(of []Features) []float64 {
 	if len(of) == 0 {

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"fmt"
 
 	"nestling/codegen"
 	"nestling/measure/database"
@@ -91,6 +92,12 @@ func (l *Lab) keyOf(program, schedule string, cold bool) database.Key {
 		Codegen:  codegen.Version,
 		LLVM:     l.llvm,
 	}
+}
+
+// Conditions are what times depend on beside program and schedule: the machine, the threads,
+// and the version of the code generator.
+func (l *Lab) Conditions() string {
+	return fmt.Sprintf("%s, %d threads, code generator %s", l.options.machine(), l.options.Threads, codegen.Version)
 }
 
 // remember stores a job's outcome, unless repeating it might end otherwise.

@@ -266,6 +266,17 @@ func (p *Policy) Evaluate(t *nn.Tape, steps []env.Step) (logProb, entropy, value
 	return logProb, entropy, value
 }
 
+// LogProb is the logarithm of how probable it is that the policy takes all of some steps.
+func (p *Policy) LogProb(steps []env.Step) float64 {
+	p.tape.Reset()
+	logProb, _, _ := p.Evaluate(p.tape, steps)
+	sum := 0.0
+	for _, x := range logProb.Data {
+		sum += float64(x)
+	}
+	return sum
+}
+
 // look computes the query of each observation, [batch, option], and its value, [batch].
 func (p *Policy) look(t *nn.Tape, obs []*env.Observation) (query, value *nn.Tensor) {
 	x := p.encoder.encode(t, obs)

@@ -52,7 +52,7 @@ func pretrained(file *nn.Safetensors, q *nn.Parameter) []float32 {
 
 // find looks a name up below whatever the file calls the whole model.
 func find(file *nn.Safetensors, name string) (nn.Array, bool) {
-	for _, prefix := range []string{"", "distilbert.", "transformer.", "convnext.encoder.", "encoder."} {
+	for _, prefix := range []string{"", "distilbert.", "transformer.", "convnext.", "convnext.encoder.", "encoder."} {
 		if a, ok := file.Arrays[prefix+name]; ok {
 			return a, true
 		}

@@ -41,6 +41,7 @@ type State struct {
 	Baselines          map[string]env.Baseline `json:"baselines,omitempty"`
 	Memories           map[string]Memory       `json:"memories,omitempty"` // by program hash
 	Visits             map[string]int          `json:"visits,omitempty"`   // episodes on each program, by its hash
+	Conditions         string                  `json:"conditions"`         // under which all that was measured; an older version did not say
 	// Checksums are SHA-256 of the other files, in hexadecimal.
 	Checksums map[string]string `json:"checksums"`
 }
@@ -197,6 +198,10 @@ func (t *trainer) resume(dir string) error {
 		return fmt.Errorf("checkpoint %s: it holds a %s, not a %s", dir, c.State.Model, t.Model)
 	}
 	t.mean, t.state = c.Policy, c.State
+	elsewhere := t.state.Conditions != "" && t.state.Conditions != t.Conditions
+	if elsewhere {
+		t.forget()
+	}
 	if t.state.Memories == nil {
 		t.state.Memories = map[string]Memory{}
 	}
@@ -217,7 +222,7 @@ func (t *trainer) resume(dir string) error {
 	if err == nil {
 		err = t.replay()
 	}
-	if err == nil {
+	if err == nil && !elsewhere {
 		err = t.loadCosts(c)
 	}
 	if err != nil {
@@ -233,12 +238,30 @@ func (t *trainer) resume(dir string) error {
 	return nil
 }
 
+// forget leaves behind what was measured under other conditions: of what is fast there and
+// how fast, little holds here. What was learned stays.
+func (t *trainer) forget() {
+	s := &t.state
+	s.Baselines, s.Memories = nil, nil
+	s.Validated, s.Best, s.BestIteration = nil, 0, 0
+}
+
+// Conditions tells under which conditions a run has measured what it goes on from; "" if it
+// has no checkpoint that can be read.
+func Conditions(run *results.Run) string {
+	c, err := LoadLatest(run)
+	if err != nil {
+		return ""
+	}
+	return c.State.Conditions
+}
+
 // save writes the checkpoint of the iteration just finished, and removes those
 // that are neither among the newest nor the best.
 func (t *trainer) save() error {
 	s := &t.state
 	s.Model, s.Policy, s.Config = t.agent.Name(), t.agent.Config(), t.Config
-	s.Rules = t.Rules
+	s.Rules, s.Conditions = t.Rules, t.Conditions
 	s.Baselines = t.Evaluator.Baselines()
 	var err error
 	if s.Random, err = t.source.MarshalBinary(); err != nil {

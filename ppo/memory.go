@@ -211,15 +211,16 @@ func (t *trainer) again(p *program.Program, m Memory) (remembered, error) {
 const plainShare = 0.1
 
 // recall draws n remembered steps, those more often whose episodes earned more: what is
-// worth most is to be learned first, and what the rule does anyway is soon known. There
-// are none before the first episode.
+// worth most is to be learned first, and what the rule does anyway is soon known. What is
+// slower than the default schedule, where that is out of reach, is no example.
 func (t *trainer) recall(n int) []*step {
 	var weights []float64 // summed up, in a fixed order: the same seed, the same draw
 	var episodes []remembered
 	sum := 0.0
 	for _, p := range t.Programs {
-		if r := t.remembered[p.Hash]; len(r.steps) > 0 {
-			sum += float64(len(r.steps)) * (plainShare + max(0, t.state.Memories[p.Hash].Reward))
+		reward := t.state.Memories[p.Hash].Reward
+		if r := t.remembered[p.Hash]; len(r.steps) > 0 && reward >= 0 {
+			sum += float64(len(r.steps)) * (plainShare + reward)
 			weights, episodes = append(weights, sum), append(episodes, r)
 		}
 	}

@@ -151,11 +151,16 @@ func explainedVariance(steps []*step) float64 {
 
 // curves are the numbers that TensorBoard draws.
 func (m *Metrics) curves() map[string]float64 {
+	collapsing := 0.0
+	if m.Collapsing {
+		collapsing = 1
+	}
 	out := map[string]float64{
 		"reward/mean": m.Reward, "reward/known": m.Known, "reward/average": m.RewardAverage, "reward/stddev": m.RewardStdDev,
 		"speedup/geometric_mean": m.Speedup, "speedup/best": m.BestSpeedup,
 		"entropy/answer":      m.Entropy,
 		"entropy/coefficient": m.EntropyCoefficient,
+		"entropy/collapsing":  collapsing,
 		"update/kl":           m.KL, "update/clip_fraction": m.ClipFraction, "update/policy_loss": m.PolicyLoss,
 		"update/value_loss": m.ValueLoss, "update/explained_variance": m.ExplainedVariance,
 		"update/gradient_norm":       m.GradientNorm,

@@ -143,11 +143,15 @@ type TrainOptions struct {
 	Machine    schedule.Machine
 	Rules      env.Rules
 	Evaluator  env.Evaluator
+	// Conditions are what the evaluator's rewards depend on beside programs and schedules: the
+	// machine, for one. Under others than those of its checkpoint, a run that is gone on with
+	// keeps what it has learned, and measures anew.
+	Conditions string
 	Run        *results.Run
 	// Budget ends the training after the iteration that uses it up, the time
 	// before a resume included; 0: no limit.
 	Budget time.Duration
-	// Report is given every iteration's metrics once its checkpoint is there.
+	// Report is given every iteration's metrics once its checkpoint is there; nil: nobody is.
 	Report func(Metrics) error
 }
 
@@ -316,6 +320,9 @@ func (t *trainer) keep(m Metrics) error {
 	if err := t.save(); err != nil {
 		return err
 	}
+	if t.Report == nil {
+		return nil
+	}
 	return t.Report(m)
 }
 
@@ -350,7 +357,7 @@ func (t *trainer) play() []*episode {
 	var episodes []*episode
 	var slots []slot
 	var branches []int // where they go
-	for i, p := range draw(t.smallest(), t.Config, t.state.Visits, t.rng) {
+	for i, p := range draw(smallest(t.Programs, t.Config, t.state.Iteration), t.Config, t.state.Visits, t.rng) {
 		if turn := i % t.Config.Repeats; turn < t.Config.Branches {
 			slots, branches = append(slots, slot{p, turn}), append(branches, i)
 		}
@@ -370,16 +377,16 @@ func (t *trainer) roll(episodes []*episode) {
 	})
 }
 
-// smallest are the programs that the iteration draws from: at first the third that has
-// least to compute, then more and more. Nothing is learned faster from a large program,
-// while bad schedules of it take longest.
-func (t *trainer) smallest() []*program.Program {
-	if t.Config.SmallFirst == 0 || t.state.Iteration >= t.Config.SmallFirst {
-		return t.Programs
+// smallest are the programs that an iteration draws from, counted from 0: at first the
+// third that has least to compute, then more and more. Nothing is learned faster from a
+// large program, while bad schedules of it take longest.
+func smallest(programs []*program.Program, c Config, iteration int) []*program.Program {
+	if c.SmallFirst == 0 || iteration >= c.SmallFirst {
+		return programs
 	}
-	sorted := slices.Clone(t.Programs)
+	sorted := slices.Clone(programs)
 	slices.SortStableFunc(sorted, func(a, b *program.Program) int { return cmp.Compare(a.Flops(), b.Flops()) })
-	n, share := float64(len(sorted)), float64(t.state.Iteration)/float64(t.Config.SmallFirst)
+	n, share := float64(len(sorted)), float64(iteration)/float64(c.SmallFirst)
 	return sorted[:max(1, int(n*(1+2*share)/3))]
 }
 

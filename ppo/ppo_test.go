@@ -3,6 +3,7 @@ package ppo
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -71,13 +72,13 @@ func childTrains(dir string) error {
 	if err != nil {
 		return err
 	}
-	return Train(context.Background(), small(run, envtest.Truth(worth), killedIterations, func(Metrics) error { return nil }))
+	return Train(context.Background(), whole(small(run, envtest.Truth(worth), killedIterations, nil)))
 }
 
 func TestKillsAtAnyMomentLoseNothing(t *testing.T) {
 	var curve []Metrics
-	whole, killed := training(t, t.TempDir(), killedIterations, &curve), training(t, t.TempDir(), killedIterations, &curve)
-	train(t, whole)
+	one, killed := whole(training(t, t.TempDir(), killedIterations, &curve)), training(t, t.TempDir(), killedIterations, &curve)
+	train(t, one)
 	rng := newRand(uint64(time.Now().UnixNano()))
 	kills := 0
 	for ; kills < 200; kills++ {
@@ -101,7 +102,7 @@ func TestKillsAtAnyMomentLoseNothing(t *testing.T) {
 	if kills == 0 || kills == 200 {
 		t.Fatalf("%d kills: the test wants some, and an end", kills)
 	}
-	sameWeights(t, whole.Run, killed.Run)
+	sameCheckpoint(t, one.Run, killed.Run)
 	lines, err := results.ReadLog[Metrics](filepath.Join(killed.Run.Logs(), LogFile))
 	if err != nil {
 		t.Fatal(err)
@@ -141,6 +142,15 @@ func small(run *results.Run, evaluator env.Evaluator, iterations int, report fun
 	}
 }
 
+// whole is a training with all that one can have: every way to explore, small programs
+// first, validation.
+func whole(o TrainOptions) TrainOptions {
+	c := &o.Config
+	c.Programs, c.Repeats, c.Branches, c.SmallFirst, c.ValidateEvery = 3, 6, 5, 3, 2
+	o.Validation = []*program.Program{envtest.Add(32)}
+	return o
+}
+
 func timeless(m Metrics) Metrics {
 	m.Elapsed, m.Seconds, m.NewPerSecond, m.CachedPerSecond, m.NetworkShare = 0, 0, 0, 0, 0
 	return m
@@ -153,14 +163,27 @@ func train(t testing.TB, o TrainOptions) {
 	}
 }
 
-// sameWeights compares the newest checkpoints of two runs bit for bit.
-func sameWeights(t *testing.T, a, b *results.Run) {
+// sameCheckpoint compares the newest checkpoints of two runs bit for bit, but for the time
+// they took.
+func sameCheckpoint(t *testing.T, a, b *results.Run) {
 	t.Helper()
-	for _, file := range []string{results.PolicyFile, results.LearnerFile, results.OptimizerFile} {
+	for _, file := range append([]string{results.PolicyFile, results.LearnerFile, results.OptimizerFile}, costFiles...) {
 		if content(t, a, file) != content(t, b, file) {
 			t.Errorf("%s differs", file)
 		}
 	}
+	if d := cmp.Diff(timelessState(t, a), timelessState(t, b)); d != "" {
+		t.Errorf("the state differs:\n%s", d)
+	}
+}
+
+func timelessState(t *testing.T, run *results.Run) (s State) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(content(t, run, results.StateFile)), &s); err != nil {
+		t.Fatal(err)
+	}
+	s.Elapsed = 0
+	return s
 }
 
 func content(t *testing.T, run *results.Run, file string) string {
@@ -178,7 +201,7 @@ func content(t *testing.T, run *results.Run, file string) string {
 
 func TestSameSeedSameCurve(t *testing.T) {
 	var a, b, c []Metrics
-	first, second, third := training(t, t.TempDir(), 4, &a), training(t, t.TempDir(), 4, &b), training(t, t.TempDir(), 4, &c)
+	first, second, third := whole(training(t, t.TempDir(), 4, &a)), whole(training(t, t.TempDir(), 4, &b)), whole(training(t, t.TempDir(), 4, &c))
 	third.Config.Seed++
 	train(t, first)
 	train(t, second)
@@ -189,7 +212,7 @@ func TestSameSeedSameCurve(t *testing.T) {
 	if d := cmp.Diff(a, b); d != "" {
 		t.Errorf("the same seed gives another curve:\n%s", d)
 	}
-	sameWeights(t, first.Run, second.Run)
+	sameCheckpoint(t, first.Run, second.Run)
 	if cmp.Equal(a, c) {
 		t.Error("another seed gives the same curve")
 	}
@@ -260,7 +283,7 @@ func TestResumeGoesOnBitForBit(t *testing.T) {
 	if d := cmp.Diff(straight, pieces); d != "" {
 		t.Errorf("resuming changed the curve:\n%s", d)
 	}
-	sameWeights(t, whole.Run, o.Run)
+	sameCheckpoint(t, whole.Run, o.Run)
 	lines, err := results.ReadLog[Metrics](filepath.Join(o.Run.Logs(), LogFile))
 	if err != nil {
 		t.Fatal(err)
@@ -615,3 +638,53 @@ func TestATeacherIsImitated(t *testing.T) {
 
 // worstReward is what a failure earns.
 const worstReward = -2
+
+// What was measured elsewhere is measured anew; what was learned stays.
+func TestMeasurementsStayWhereTheyWereMade(t *testing.T) {
+	var curve []Metrics
+	o := training(t, t.TempDir(), 2, &curve)
+	o.Conditions = "a fast machine"
+	train(t, o)
+	learned := content(t, o.Run, results.LearnerFile)
+	elsewhere := 7.0
+	dir, err := o.Run.LatestCheckpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := timelessState(t, o.Run)
+	for hash, m := range s.Memories {
+		m.Reward = elsewhere
+		s.Memories[hash] = m
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, results.StateFile), text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, conditions := range []string{o.Conditions, "a slow machine"} {
+		o.Conditions = conditions
+		resumed, err := newTrainer(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept := resumed.known() == elsewhere
+		if kept != (conditions == s.Conditions) {
+			t.Errorf("on %s the best rewards known are %.2f on average", conditions, resumed.known())
+		}
+		if resumed.state.Iteration != 2 {
+			t.Errorf("on %s it goes on from iteration %d", conditions, resumed.state.Iteration)
+		}
+		out := t.TempDir()
+		if err := resumed.saveLearner(out); err != nil {
+			t.Fatal(err)
+		}
+		if now, err := os.ReadFile(filepath.Join(out, results.LearnerFile)); err != nil || string(now) != learned {
+			t.Errorf("on %s it goes on with other weights (%v)", conditions, err)
+		}
+		if err := resumed.journal.close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -17,6 +17,7 @@ type Iteration struct {
 	Speedup            float64 // over the default schedule; 0 when nothing was measured
 	Entropy            float64 // nats
 	Failed             int     // schedules of this iteration
+	Collapsing         bool    // the entropy is below its floor
 }
 
 // Training is the live line of a training.
@@ -54,7 +55,11 @@ func (t *Training) text(now time.Time) string {
 	if i.Speedup > 0 {
 		parts = append(parts, fmt.Sprintf("speedup %.3g×", i.Speedup))
 	}
-	parts = append(parts, fmt.Sprintf("entropy %.2f", i.Entropy))
+	entropy := fmt.Sprintf("entropy %.2f", i.Entropy)
+	if i.Collapsing {
+		entropy += " (below its floor)"
+	}
+	parts = append(parts, entropy)
 	if i.Failed > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", i.Failed))
 	}

@@ -53,7 +53,7 @@ func (t *trial) propose(ctx context.Context, begin func() *env.Episode) error {
 }
 
 // promising are at most n of some finished episodes that were not tried before, all
-// different: those that the cost model finds the fastest.
+// different: those that the cost model and the policy find the most promising.
 func (t *trial) promising(episodes []*env.Episode, n int) []*env.Episode {
 	var fresh []*env.Episode
 	seen := map[string]bool{}
@@ -70,19 +70,23 @@ func (t *trial) promising(episodes []*env.Episode, n int) []*env.Episode {
 	return fresh[:min(n, len(fresh))]
 }
 
-// rank sorts finished episodes by what the cost model thinks of them, the fastest first.
+// rank sorts finished episodes by what the cost model and the policy think of them, the
+// most promising first.
 func (t *trial) rank(episodes []*env.Episode) {
-	of := make([]costmodel.Features, len(episodes))
+	of, likely := make([]costmodel.Features, len(episodes)), make([]float64, len(episodes))
 	for i, e := range episodes {
 		steps, err := t.space.NewEpisode().Retrace(e.Answers())
 		if err != nil {
 			panic("search: answers that were possible are not: " + err.Error())
 		}
 		of[i] = costmodel.Describe(steps)
+		if t.Policy != nil {
+			likely[i] = t.Policy.LogProb(steps)
+		}
 	}
 	scores := map[*env.Episode]float64{}
 	for i, s := range t.Cost.Scores(of) {
-		scores[episodes[i]] = s
+		scores[episodes[i]] = costmodel.Promise(s, likely[i])
 	}
 	slices.SortStableFunc(episodes, func(a, b *env.Episode) int { return cmp.Compare(scores[b], scores[a]) })
 }

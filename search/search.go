@@ -207,40 +207,59 @@ func (t *trial) decide(ctx context.Context) (Found, error) {
 	return t.playOff(ctx, ranked)
 }
 
+// player is a schedule in a play-off.
+type player struct {
+	schedule schedule.Schedule
+	sum      float64 // of the logarithms of its speedups
+	times    float64 // it was measured
+}
+
+func (p player) mean() float64 { return p.sum / p.times }
+
 // playOff has schedules measured again, and the better half of them once more, until one
 // is left: the nearer two are, the more measurements decide between them (successive
-// halving: Karnin et al. 2013). What fails once is out.
+// halving: Karnin et al. 2013). What fails once is out for good; what only lost comes back
+// if nothing else is left.
 func (t *trial) playOff(ctx context.Context, ranked []attempt) (Found, error) {
-	type player struct {
-		schedule schedule.Schedule
-		sum      float64 // of the logarithms of its speedups
-	}
 	players := make([]player, len(ranked))
 	for i, a := range ranked {
 		players[i].schedule = a.schedule
 	}
-	for rounds := 1.0; ; rounds++ {
-		tasks := make([]env.Task, len(players))
-		for i, p := range players {
-			tasks[i] = env.Task{Program: t.space.Program(), Schedule: p.schedule}
-		}
-		feedback, err := t.Judge.Evaluate(ctx, tasks)
+	for lost := []player(nil); ; {
+		working, reason, err := t.again(ctx, players)
 		if err != nil {
 			return Found{}, err
 		}
-		var working []player
-		for i, p := range players {
-			if f := feedback[i]; f.Measured() {
-				working = append(working, player{p.schedule, p.sum + f.LogSpeedup})
-			}
+		if len(working) == 0 {
+			working, lost = lost, nil
 		}
 		if len(working) == 0 {
-			return Found{}, errors.New("no winner works when it is measured again: " + feedback[0].Reason)
+			return Found{}, errors.New("no winner works when it is measured again: " + reason)
 		}
-		slices.SortStableFunc(working, func(a, b player) int { return cmp.Compare(b.sum, a.sum) })
-		players = working[:(len(working)+1)/2]
+		slices.SortStableFunc(working, func(a, b player) int { return cmp.Compare(b.mean(), a.mean()) })
+		half := (len(working) + 1) / 2
+		players, lost = working[:half:half], append(lost, working[half:]...)
 		if len(players) == 1 {
-			return Found{players[0].schedule, env.Feedback{LogSpeedup: players[0].sum / rounds}, len(t.tried)}, nil
+			return Found{players[0].schedule, env.Feedback{LogSpeedup: players[0].mean()}, len(t.tried)}, nil
 		}
 	}
+}
+
+// again has the judge measure players once more. It returns those that work, or why the
+// first of them did not.
+func (t *trial) again(ctx context.Context, players []player) (working []player, reason string, err error) {
+	tasks := make([]env.Task, len(players))
+	for i, p := range players {
+		tasks[i] = env.Task{Program: t.space.Program(), Schedule: p.schedule}
+	}
+	feedback, err := t.Judge.Evaluate(ctx, tasks)
+	if err != nil {
+		return nil, "", err
+	}
+	for i, p := range players {
+		if f := feedback[i]; f.Measured() {
+			working = append(working, player{p.schedule, p.sum + f.LogSpeedup, p.times + 1})
+		}
+	}
+	return working, feedback[0].Reason, nil
 }

@@ -3,6 +3,7 @@ package search
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -271,5 +272,23 @@ func TestSaysWhyNothingWorks(t *testing.T) {
 func TestFindSaysWhatThereIs(t *testing.T) {
 	if _, err := Find("annealing"); err == nil || !strings.Contains(err.Error(), "beam, evolve, refine, sample, tree") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// What only lost in the play-off is found where the better ones stop working.
+func TestALoserComesBack(t *testing.T) {
+	second := newJudge(t)
+	second.fails = func(schedule.Schedule) bool { return len(second.seen) > 6 }
+	o := options(t, newJudge(t), 30)
+	o.Judge = second
+	found, err := Run(t.Context(), sample, envtest.Matmul(8, 16, 32), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := 6 + 3 + 2; len(second.seen) != want {
+		t.Errorf("%d schedules were judged, want %d", len(second.seen), want)
+	}
+	if !slices.Contains(second.seen[:6], found.Schedule.String()) || slices.Contains(second.seen[6:], found.Schedule.String()) {
+		t.Errorf("found %s, which failed", found.Schedule)
 	}
 }

@@ -107,8 +107,8 @@ func record(t *testing.T) {
 	}
 }
 
-// On recorded measurements the same seed gives the same curve, bit for bit, and
-// the curve rises.
+// On recorded measurements the same seed gives the same curve, bit for bit, also in two
+// parts, and the curve rises.
 func TestLearningOnRecordedMeasurements(t *testing.T) {
 	if *update {
 		record(t)
@@ -132,8 +132,11 @@ func TestLearningOnRecordedMeasurements(t *testing.T) {
 			t.Fatal(err)
 		}
 		o, curve := recordedOptions(t, programs, evaluator)
-		if err := ppo.Train(t.Context(), o); err != nil {
-			t.Fatal(err)
+		whole := o.Config.Iterations
+		for _, o.Config.Iterations = range [2][]int{{whole}, {whole / 2, whole}}[i] {
+			if err := ppo.Train(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
 		}
 		curves[i] = *curve
 	}

@@ -12,6 +12,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"nestling/env"
@@ -134,8 +135,9 @@ func (s Setup) lessons() string {
 	return text
 }
 
-// Taught is what the teacher's run met; nothing without a teacher.
-func (s Setup) Taught() (ppo.Teacher, error) {
+// Taught is what the teacher's run met of some programs; nothing without a teacher. One that
+// met none of them is an error: an older version generated others.
+func (s Setup) Taught(programs []*program.Program) (ppo.Teacher, error) {
 	if s.Teacher == "" {
 		return ppo.Teacher{}, nil
 	}
@@ -156,6 +158,11 @@ func (s Setup) Taught() (ppo.Teacher, error) {
 	}
 	if len(c.State.Memories) == 0 {
 		return ppo.Teacher{}, fmt.Errorf("%s remembers no schedules to learn from: what ships with Nestling has none", s.Teacher)
+	}
+	met := func(p *program.Program) bool { _, known := c.State.Memories[p.Hash]; return known }
+	if !slices.ContainsFunc(programs, met) {
+		return ppo.Teacher{}, fmt.Errorf("%s remembers schedules of %d programs, but of none of these %d: programs are generated otherwise since; train a new teacher",
+			s.Teacher, len(c.State.Memories), len(programs))
 	}
 	return ppo.Teacher{Memories: c.State.Memories, Cost: c.Cost}, nil
 }
@@ -205,7 +212,7 @@ func (s Setup) against(p *program.Program, m schedule.Machine) schedule.Schedule
 func (s Setup) Options(lab *measure.Lab, programs []*program.Program) ppo.TrainOptions {
 	o := ppo.TrainOptions{
 		Config: s.Config, Model: s.Model, Policy: policy.DefaultConfig(s.Model),
-		Programs: programs, Machine: lab.Machine(), Rules: env.Rules{Exact: s.Exact},
+		Programs: programs, Machine: lab.Machine(), Rules: env.Rules{Exact: s.Exact}, Conditions: lab.Conditions(),
 		Evaluator: env.NewLiveAgainst(lab, plan, func(p *program.Program) schedule.Schedule { return s.against(p, lab.Machine()) }),
 	}
 	if s.Size == FullSize {

@@ -73,7 +73,7 @@ func TestATeacherMustFit(t *testing.T) {
 		student := teacher
 		student.Model, student.Teacher = "gpt-2", run.Dir
 		change(&student)
-		if _, err := student.Taught(); err == nil || !strings.Contains(err.Error(), "trained with --threads 2 --seed 1, and this is to be with "+want) {
+		if _, err := student.Taught(nil); err == nil || !strings.Contains(err.Error(), "trained with --threads 2 --seed 1, and this is to be with "+want) {
 			t.Errorf("want an error that tells %s: %v", want, err)
 		}
 	}

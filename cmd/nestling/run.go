@@ -64,7 +64,10 @@ benchmark; with --trials 1 its first choices are benchmarked as they are.`,
 
 // trained opens a run with an agent in it, training a new one where that is asked for.
 func (s *settings) trained(ctx context.Context, path string, budget time.Duration) (*results.Run, error) {
-	if budget == 0 || path != "" {
+	switch {
+	case budget != 0 && path != "":
+		return nil, errors.New("--train-time trains a new agent, --run takes one that there is: give one of them")
+	case budget == 0:
 		return s.agentRun(path)
 	}
 	fmt.Fprintf(os.Stderr, "training an agent for %s\n", budget)

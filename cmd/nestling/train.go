@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,7 +56,7 @@ folder of yours. Every iteration ends with a checkpoint; Ctrl-C stops cleanly, a
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.setup.Model, "model", f.setup.Model, "encoder: lstm, distilbert, gpt-2 or convnext")
+	flags.StringVar(&f.setup.Model, "model", f.setup.Model, "encoder: "+strings.Join(policy.Names(), ", "))
 	flags.StringVar(&f.setup.Size, "size", "", "full for the sizes of the model's namesake (default: one that trains well on a processor)")
 	flags.StringVar(&f.setup.Weights, "weights", "", "safetensors of the model's namesake to start from, with --size full")
 	flags.StringVar(&f.setup.Teacher, "teacher", "", "run whose best schedules are the first to imitate; of the same seed, for its programs to be the same")
@@ -75,9 +76,9 @@ folder of yours. Every iteration ends with a checkpoint; Ctrl-C stops cleanly, a
 // defaultModel is the encoder of an agent that nobody chose one for.
 const defaultModel = "lstm"
 
-// defaultPrograms is how many programs a training generates: enough variety to
-// generalise, few enough that the default schedules are soon measured.
-const defaultPrograms = 384
+// defaultPrograms is how many programs a training generates. Of a few hundred all are
+// learned by heart in a quarter of an hour, and what is chosen for others gets worse.
+const defaultPrograms = 1000
 
 // readSetup takes the settings of the flags, or those that the run to resume was
 // started with.
@@ -121,6 +122,9 @@ func (s *settings) readSetup(c *cobra.Command, f *trainFlags) error {
 	if c.Flags().Changed("programs") { // more of the same seed begin with those there were
 		f.setup.Programs = given.Programs
 	}
+	if c.Flags().Changed("threads") && s.threads != f.setup.Threads {
+		return fmt.Errorf("--threads %d: what is fast depends on it, and %s was started with %d; leave it out", s.threads, f.resume, f.setup.Threads)
+	}
 	s.threads = f.setup.Threads
 	return nil
 }
@@ -129,6 +133,14 @@ func (s *settings) readSetup(c *cobra.Command, f *trainFlags) error {
 func (f *trainFlags) readConfig(c *cobra.Command) error {
 	if f.setup.Size != "" && f.setup.Size != training.FullSize {
 		return fmt.Errorf("no size %q; there is full, and the default without one", f.setup.Size)
+	}
+	if f.setup.Size != "" && f.setup.Preset != "" {
+		return fmt.Errorf("--size %s with --preset %s: a preset has sizes of its own; leave one of them out", f.setup.Size, f.setup.Preset)
+	}
+	if f.setup.Weights != "" {
+		if _, err := os.Stat(f.setup.Weights); err != nil {
+			return fmt.Errorf("--weights: %w", err)
+		}
 	}
 	preset, known := training.Presets[f.setup.Preset]
 	if !known {
@@ -195,7 +207,7 @@ func (s *settings) train(ctx context.Context, f trainFlags) (run *results.Run, e
 		return nil, err
 	}
 	if begins(run) { // later on it remembers by itself
-		if options.Teacher, err = f.setup.Taught(); err != nil {
+		if options.Teacher, err = f.setup.Taught(options.Programs); err != nil {
 			return nil, err
 		}
 		if options.Lessons, err = f.setup.Replayed(ctx, lab, options.Programs); err != nil {
@@ -212,6 +224,9 @@ func (s *settings) train(ctx context.Context, f trainFlags) (run *results.Run, e
 		return nil, err
 	}
 	options.Run = run
+	if before := ppo.Conditions(run); before != "" && before != options.Conditions {
+		fmt.Fprintf(os.Stderr, "%s was trained on %s; here, on %s, it goes on with what it has learned, and measures anew\n", run.Dir, before, options.Conditions)
+	}
 	fmt.Fprintf(os.Stderr, "training %s on %d programs, %d threads: %s\n", f.setup.Model, len(options.Programs), f.setup.Threads, run.Dir)
 	live := progress.NewTraining(os.Stderr, f.budget, f.setup.Config.Iterations)
 	iterated := false
@@ -221,7 +236,7 @@ func (s *settings) train(ctx context.Context, f trainFlags) (run *results.Run, e
 			return json.NewEncoder(os.Stdout).Encode(m)
 		}
 		live.Update(progress.Iteration{Number: m.Iteration, Elapsed: time.Duration(m.Elapsed * float64(time.Second)),
-			SchedulesPerSecond: m.NewPerSecond, Reward: m.RewardAverage, Speedup: m.Speedup, Entropy: m.Entropy, Failed: m.Failed})
+			SchedulesPerSecond: m.NewPerSecond, Reward: m.RewardAverage, Speedup: m.Speedup, Entropy: m.Entropy, Failed: m.Failed, Collapsing: m.Collapsing})
 		return nil
 	}
 	err = ppo.Train(ctx, options)
