@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,10 +27,13 @@ import (
 type Agent struct {
 	Run        *results.Run
 	Checkpoint string // folder it was loaded from
-	policy     *policy.Policy
-	cost       *costmodel.Model
-	machine    schedule.Machine
-	rules      env.Rules
+	// Weights tell agents apart that decide differently: SHA-256 of the network and, behind
+	// it, of the cost model if there is one, in hexadecimal.
+	Weights string
+	policy  *policy.Policy
+	cost    *costmodel.Model
+	machine schedule.Machine
+	rules   env.Rules
 }
 
 // Load reads the best checkpoint of a run, or its newest where that cannot be read. The
@@ -45,7 +49,16 @@ func Load(run *results.Run, m schedule.Machine, exact bool) (*Agent, error) {
 	}
 	rules := c.State.Rules
 	rules.Exact = rules.Exact || exact
-	return &Agent{Run: run, Checkpoint: c.Dir, policy: c.Policy, cost: c.Cost, machine: m, rules: rules}, nil
+	return &Agent{Run: run, Checkpoint: c.Dir, Weights: weights(c), policy: c.Policy, cost: c.Cost, machine: m, rules: rules}, nil
+}
+
+// weights are the checksums of what a checkpoint's agent decides with.
+func weights(c *ppo.Checkpoint) string {
+	sum := c.State.Checksums[results.PolicyFile]
+	if c.Cost != nil {
+		sum += c.State.Checksums[costmodel.ModelFile]
+	}
+	return sum
 }
 
 // String names the agent for messages: "lstm, results/lstm/run_0, checkpoint_000120".
@@ -64,7 +77,8 @@ type Choice struct {
 // database knows.
 var judging = measure.Plan{Samples: 15, MinBlock: 2 * time.Millisecond, Fresh: true}
 
-// Search says how an agent looks for a schedule.
+// Search says how an agent looks for a schedule: with one trial and no time it is the greedy
+// choice, with one trial and some time as many trials as the time allows.
 type Search struct {
 	Method string // of search.Methods; "" is the best one
 	search.Budget
@@ -74,14 +88,24 @@ type Search struct {
 // defaultMethod found the fastest schedules for the same budget.
 const defaultMethod = "refine"
 
-// Choose schedules a program: greedily for one trial, which measures nothing, or by
-// a search.
-func (a *Agent) Choose(ctx context.Context, lab env.Lab, p *program.Program, s Search) (Choice, error) {
-	if s.Trials <= 1 {
-		return Choice{Schedule: search.Greedy(a.policy, p, a.machine, a.rules), By: "greedy"}, nil
+// Resolved is the search with everything that it leaves open filled in: two that resolve to
+// the same look in the same way. The greedy choice is one trial and no method.
+func (s Search) Resolved() Search {
+	if s.Trials <= 1 && s.Time <= 0 {
+		return Search{Budget: search.Budget{Trials: 1}, Seed: s.Seed}
 	}
-	if s.Method == "" {
-		s.Method = defaultMethod
+	if s.Trials <= 1 {
+		s.Trials = math.MaxInt
+	}
+	s.Method = cmp.Or(s.Method, defaultMethod)
+	return s
+}
+
+// Choose schedules a program: greedily, which measures nothing, or by a search.
+func (a *Agent) Choose(ctx context.Context, lab env.Lab, p *program.Program, s Search) (Choice, error) {
+	s = s.Resolved()
+	if s.Trials == 1 {
+		return Choice{Schedule: search.Greedy(a.policy, p, a.machine, a.rules), By: "greedy"}, nil
 	}
 	method, err := search.Find(s.Method)
 	if err != nil {
@@ -110,7 +134,8 @@ func (a *Agent) Cost() *costmodel.Model { return a.cost }
 const alternatives = 5
 
 // Explain tells how the agent comes to its first choice for a program: a line for each
-// question, with the most probable answers and, of the first, the value expected.
+// question, with the most probable answers, and by how much the critic expects the reward (a
+// decimal logarithm of a speedup) to be above the average of episodes on the program.
 func (a *Agent) Explain(p *program.Program) []string {
 	var lines []string
 	e := env.NewSpace(p, a.machine, a.rules).NewEpisode()
@@ -126,7 +151,7 @@ func (a *Agent) Explain(p *program.Program) []string {
 		for _, i := range order[:min(alternatives, len(order))] {
 			shown = append(shown, fmt.Sprintf("%s %.0f %%", labels[i], 100*probabilities[0][i]))
 		}
-		lines = append(lines, fmt.Sprintf("  %-34s %s  (value %+.2f)", e.Asked(), strings.Join(shown, ", "), values[0]))
+		lines = append(lines, fmt.Sprintf("  %-34s %s  (advantage over the average %+.2f)", e.Asked(), strings.Join(shown, ", "), values[0]))
 		if _, err := e.Answer(order[0]); err != nil {
 			panic("agent: an option is refused: " + err.Error())
 		}

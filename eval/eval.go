@@ -184,7 +184,7 @@ func (r *Row) judge(ctx context.Context, lab env.Lab, m schedule.Machine, c Case
 		}
 	}
 	r.DefaultMS = stats.Median(times) / 1e6
-	if len(eager) > 0 {
+	if len(eager) > 0 && r.Failures[Eager] == "" {
 		r.Speedups[Eager] = stats.Median(times) / stats.Median(eager)
 	}
 	for i, name := range names {
@@ -194,18 +194,6 @@ func (r *Row) judge(ctx context.Context, lab env.Lab, m schedule.Machine, c Case
 	}
 	r.Share = r.shareOf(Greedy)
 	return nil
-}
-
-// Failed lists why the agent's own schedules, the first choice and the one that it found
-// by search, do not work.
-func (r *Row) Failed() []string {
-	var why []string
-	for _, name := range []string{Greedy, Search} {
-		if reason := r.Failures[name]; reason != "" {
-			why = append(why, name+": "+reason)
-		}
-	}
-	return why
 }
 
 // Beats tells whether a contestant is faster than another; known is false where neither
@@ -231,37 +219,3 @@ func (r *Row) Best() float64 {
 
 // shareOf is a contestant's speed as a share of the best known.
 func (r *Row) shareOf(contestant string) float64 { return r.Speedups[contestant] / r.Best() }
-
-// Shares lists a contestant's speeds as shares of the best known of each program, of the
-// programs on which it has one.
-func Shares(rows []*Row, contestant string) []float64 {
-	var out []float64
-	for _, r := range rows {
-		if r.Speedups[contestant] > 0 {
-			out = append(out, r.shareOf(contestant))
-		}
-	}
-	return out
-}
-
-// OverEager lists the speedups of a contestant over PyTorch, of the programs that both ran.
-func OverEager(rows []*Row, contestant string) []float64 {
-	var out []float64
-	for _, r := range rows {
-		if a, b := r.Speedups[contestant], r.Speedups[Eager]; a > 0 && b > 0 {
-			out = append(out, a/b)
-		}
-	}
-	return out
-}
-
-// Speedups lists those of one contestant, of the programs on which it has one.
-func Speedups(rows []*Row, contestant string) []float64 {
-	var out []float64
-	for _, r := range rows {
-		if s := r.Speedups[contestant]; s > 0 {
-			out = append(out, s)
-		}
-	}
-	return out
-}

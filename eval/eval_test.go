@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -61,7 +62,7 @@ func TestRowsHoldEveryContestant(t *testing.T) {
 	if row.Speedups[Eager] != 1024 || row.Best() >= 1024 {
 		t.Errorf("PyTorch is %g times as fast as the default, the best schedule %g; want 1024, and less", row.Speedups[Eager], row.Best())
 	}
-	if over := OverEager([]*Row{row}, Reference); len(over) != 1 || over[0] != row.Speedups[Reference]/1024 {
+	if over := Over([]*Row{row}, Reference, Eager); len(over) != 1 || over[0] != row.Speedups[Reference]/1024 {
 		t.Errorf("the reference is %g times as fast as PyTorch", over)
 	}
 	for _, name := range Contestants[1:] {
@@ -110,6 +111,25 @@ func TestWhatFailsOnceHasNoSpeed(t *testing.T) {
 	}
 	if _, known := row.Beats(Greedy, Random); known {
 		t.Error("greedy is compared with a search that was not made")
+	}
+}
+
+// PyTorch that fails in one round has no speed either, whatever it did in the others.
+func TestEagerThatFailsOnceHasNoSpeed(t *testing.T) {
+	calls := 0
+	eager := func(context.Context, Case) (float64, error) {
+		if calls++; calls == 2 {
+			return 0, errors.New("out of memory")
+		}
+		return 1000, nil
+	}
+	row, err := Run(t.Context(), &lab{}, machine, Case{Name: "product", Program: envtest.Matmul(8, 16, 32)},
+		Options{Policy: untrained(t), Trials: 1, Rounds: 3, Eager: eager})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, ok := row.Speedups[Eager]; ok || row.Failures[Eager] != "out of memory" {
+		t.Errorf("eager: speedup %g, failures %v", s, row.Failures)
 	}
 }
 

@@ -10,12 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"nestling/eval"
 	"nestling/report"
 	"nestling/results"
-	"nestling/stats"
-	"nestling/training"
 )
 
 // evaluation is what `nestling eval` writes.
@@ -27,37 +26,27 @@ type evaluation struct {
 	Programs []*eval.Row `json:"programs"`
 
 	name string // of the agent, for people
+	run  string // of the agent, for the command
 	seed uint64
 	on   string // the set, in words
 }
 
-// WriteAgents composes the page of agents from their runs: how each was trained, and its
-// evaluations on the nine benchmarks and on test programs, as far as there are any. The
-// picture of all curves is written beside it, as images/agents.png.
+// WriteAgents composes the page of agents from their runs: how each and its teachers were
+// trained, and its evaluations on the nine benchmarks and on test programs, as far as there
+// are any. The picture of all curves is written beside it, as images/agents.png.
 func WriteAgents(path string, runs []*results.Run) error {
 	var b bytes.Buffer
 	b.WriteString("# Agents\n\nWritten by `make agents`; every figure is from one machine and can be made again there. [How agents work](agent.md).\n\n" +
 		"Agents keep each thread on a core of its own while they learn and are evaluated, and PyTorch's go where the system puts them: `nestling bench` is what compares the two on equal terms.\n\n")
 	writeMachine(&b)
-	b.WriteString("| model | command | time | iterations | schedules | a second | failed | network's share | mean reward of the last 10 | entropy |\n|---|---|---|---|---|---|---|---|---|---|\n")
-	var curves []report.AgentCurve
-	for _, run := range runs {
-		curve, err := writeAgentTraining(&b, run)
-		if err != nil {
-			return err
-		}
-		if curve != nil {
-			curves = append(curves, *curve)
-		}
-	}
-	picture := filepath.Join(filepath.Dir(path), "images", "agents.png")
-	if err := os.MkdirAll(filepath.Dir(picture), 0o777); err != nil {
+	trainings, err := trainingsOf(runs)
+	if err != nil {
 		return err
 	}
-	if err := report.AgentsPlot(picture, curves); err != nil {
+	writeTrainings(&b, trainings)
+	if err := writeCurves(&b, path, trainings); err != nil {
 		return err
 	}
-	b.WriteString("\n![rewards of all agents by time and by schedules](images/agents.png)\n\n")
 	evaluations, err := readEvaluations(runs)
 	if err != nil {
 		return err
@@ -71,52 +60,116 @@ func WriteAgents(path string, runs []*results.Run) error {
 	return results.WriteFile(path, b.Bytes())
 }
 
-// writeAgentTraining writes a line of the table and returns the curve behind it, nil where
-// rewards are over something else than the default schedule.
-func writeAgentTraining(w io.Writer, run *results.Run) (*report.AgentCurve, error) {
-	log, sum, err := readTraining(run)
-	if err != nil {
-		return nil, err
-	}
-	setup, err := training.Read(run)
-	if err != nil {
-		return nil, err
-	}
-	c := &report.AgentCurve{Name: agentName(run, setup)}
-	tried, recent, last := 0, 0.0, log[len(log)-1]
-	for i, m := range log {
-		tried += m.Episodes
-		c.Minutes, c.Schedules, c.Reward = append(c.Minutes, m.Elapsed/60), append(c.Schedules, float64(tried)), append(c.Reward, m.Reward)
-		if n := min(10, len(log)); i >= len(log)-n {
-			recent += m.Reward / float64(n)
+// trainingsOf are the histories of runs and of all their teachers, a teacher before what it
+// taught and each of them once.
+func trainingsOf(runs []*results.Run) ([]history, error) {
+	var all []history
+	seen := map[string]bool{}
+	for _, run := range runs {
+		h, err := readHistory(run)
+		if err != nil {
+			return nil, err
+		}
+		for i, s := range h.stages {
+			if dir := absolute(s.run.Dir); !seen[dir] {
+				seen[dir] = true
+				all = append(all, history{h.stages[:i+1], h.lost})
+			}
 		}
 	}
-	flags, over := "", ""
-	if setup.Preset != "" {
-		flags += " --preset " + setup.Preset
-		over = " over unscheduled loops"
+	return all, nil
+}
+
+// writeTrainings writes the table of trainings.
+func writeTrainings(w io.Writer, trainings []history) {
+	fmt.Fprint(w, "An agent with a teacher learns from the start what the teacher has found: its time and its schedules count the teacher's before its own. "+
+		"All other columns are of the one training. The settings are those that differ from the command's own.\n\n")
+	fmt.Fprint(w, "| model | run | command | time | schedules | iterations | new schedules a second | failed | network's share | mean reward of the last 10 | entropy |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
+	for _, h := range trainings {
+		s := h.own()
+		over := ""
+		if s.setup.Preset != "" {
+			over = " over unscheduled loops"
+		}
+		last := s.last()
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %d | %.1f | %d | %.0f %% | %.2f%s | %.2f, at first %.2f |\n",
+			agentName(h), near(s.run.Dir), s.command(), h.time(), h.trials(), last.Iteration,
+			float64(s.fresh)/last.Elapsed, s.failed, 100*s.network/last.Elapsed, s.recentReward(), over, last.Entropy, s.log[0].Entropy)
 	}
-	if setup.Teacher != "" {
-		flags += " --teacher RUN"
+	fmt.Fprintln(w)
+}
+
+// recentReward is the mean over the last iterations.
+func (s stage) recentReward() float64 {
+	sum, n := 0.0, min(10, len(s.log))
+	for _, m := range s.log[len(s.log)-n:] {
+		sum += m.Reward
 	}
-	fmt.Fprintf(w, "| %s | `nestling train --model %s --programs %d --seed %d --threads %d%s` | %.0f s | %d | %d | %.1f new | %d | %.0f %% | %.2f%s | %.2f, at first %.2f |\n",
-		c.Name, run.Model, setup.Programs, setup.Config.Seed, setup.Threads, flags, last.Elapsed, last.Iteration, sum.all,
-		float64(sum.fresh)/last.Elapsed, sum.failed, 100*sum.network/last.Elapsed, recent, over, last.Entropy, log[0].Entropy)
-	if setup.Preset != "" {
-		return nil, nil
+	return sum / float64(n)
+}
+
+// writeCurves draws how agents learned, beside the page at a path, and tells whose curve is
+// not there.
+func writeCurves(w io.Writer, path string, trainings []history) error {
+	var curves []report.AgentCurve
+	var without []string
+	for _, h := range trainings {
+		switch s := h.own(); {
+		case s.setup.Preset != "":
+			without = append(without, near(s.run.Dir)+", whose rewards are over unscheduled loops")
+		case h.lost != "":
+			without = append(without, near(s.run.Dir)+", for nobody knows when its teacher ended")
+		default:
+			curves = append(curves, h.curve())
+		}
 	}
-	return c, nil
+	if len(curves) > 0 {
+		picture := filepath.Join(filepath.Dir(path), "images", "agents.png")
+		if err := os.MkdirAll(filepath.Dir(picture), 0o777); err != nil {
+			return err
+		}
+		if err := report.AgentsPlot(picture, curves); err != nil {
+			return err
+		}
+		fmt.Fprint(w, "![rewards of all agents by time and by schedules](images/agents.png)\n\nA reward of 0 is as fast as the default schedule, -1 a tenth as fast.\n\n")
+	}
+	if len(without) > 0 {
+		fmt.Fprintf(w, "Not in the picture: %s.\n\n", strings.Join(without, "; "))
+	}
+	return nil
+}
+
+// curve is how the agent itself learned, from where its teachers ended.
+func (h history) curve() report.AgentCurve {
+	s := h.own()
+	c := report.AgentCurve{Name: agentName(h)}
+	before, tried := h.teachers().seconds(), h.teachers().schedules()
+	for _, m := range s.log {
+		tried += m.Episodes
+		c.Minutes, c.Schedules, c.Reward = append(c.Minutes, (before+m.Elapsed)/60), append(c.Schedules, float64(tried)), append(c.Reward, m.Reward)
+	}
+	return c
 }
 
 // agentName is the model, and what its training was set up by if that is not our own.
-func agentName(run *results.Run, setup training.Setup) string {
-	switch {
-	case setup.Preset != "":
-		return setup.Preset + " (" + run.Model + ")"
-	case setup.Teacher != "":
-		return run.Model + ", taught"
+func agentName(h history) string {
+	s, lessons := h.own(), 0
+	for _, taught := range h.stages {
+		if taught.setup.Teacher != "" {
+			lessons++
+		}
 	}
-	return run.Model
+	name := s.run.Model
+	if s.setup.Preset != "" {
+		name = s.setup.Preset + " (" + name + ")"
+	}
+	switch lessons {
+	case 0:
+		return name
+	case 1:
+		return name + ", taught"
+	}
+	return fmt.Sprintf("%s, taught %d times", name, lessons)
 }
 
 // sets are what agents are evaluated on, with the words for them.
@@ -126,7 +179,7 @@ var sets = [][2]string{{"nine", "the nine benchmarks"}, {"test", "test programs"
 func readEvaluations(runs []*results.Run) ([]evaluation, error) {
 	var all []evaluation
 	for _, run := range runs {
-		setup, err := training.Read(run)
+		h, err := readHistory(run)
 		if err != nil {
 			return nil, err
 		}
@@ -138,7 +191,7 @@ func readEvaluations(runs []*results.Run) ([]evaluation, error) {
 			if err != nil {
 				return nil, err
 			}
-			e := evaluation{name: agentName(run, setup), seed: setup.Config.Seed, on: set[1]}
+			e := evaluation{name: agentName(h), run: near(run.Dir), seed: h.own().setup.Config.Seed, on: set[1]}
 			if err := json.Unmarshal(content, &e); err != nil {
 				return nil, fmt.Errorf("%s of %s: %w", set[0], run.Dir, err)
 			}
@@ -153,30 +206,50 @@ func writeShares(w io.Writer, evaluations []evaluation) {
 	if len(evaluations) == 0 {
 		return
 	}
-	fmt.Fprint(w, "Shares of the speed of the best schedule known of each program, geometric means and the least; \"known\" are the reference schedules and all that the searches of the same evaluation found.\n\n")
+	fmt.Fprint(w, "Shares of the speed of the best schedule known of each program; \"known\" are the reference schedules and all that the searches of the same evaluation found. "+
+		"Geometric means with their 95 % intervals over programs, and the least. What failed has no speed: a mean says over how many programs it is, where that is not all.\n\n")
 	fmt.Fprint(w, "| agent | seed | on | programs | greedy of best | least | trials | search of best | least | failures |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, e := range evaluations {
-		failures := 0
-		for _, r := range e.Programs {
-			failures += len(r.Failed())
-		}
-		greedy, search := eval.Shares(e.Programs, eval.Greedy), eval.Shares(e.Programs, eval.Search)
-		fmt.Fprintf(w, "| %s | %d | %s | %d | %s | %d | %s | %d |\n",
-			e.name, e.seed, e.on, len(e.Programs), shares(greedy), e.Trials, shares(search), failures)
+		fmt.Fprintf(w, "| %s | %d | %s | %d | %s | %d | %s | %s |\n",
+			e.name, e.seed, e.on, len(e.Programs), shares(e.Programs, eval.Greedy), e.Trials, shares(e.Programs, eval.Search), failures(e.Programs))
 	}
 	fmt.Fprintln(w)
 }
 
-// shares are two cells: the geometric mean of shares, and the least.
-func shares(all []float64) string {
+// shares are two cells: the geometric mean of a contestant's shares, and the least.
+func shares(rows []*eval.Row, contestant string) string {
+	all := eval.Shares(rows, contestant)
 	if len(all) == 0 {
 		return "– | –"
 	}
-	return fmt.Sprintf("%.0f %% | %.0f %%", 100*stats.GeometricMean(all), 100*slices.Min(all))
+	m := eval.MeanOf(all, len(rows))
+	text := fmt.Sprintf("%.0f %%", 100*m.Value)
+	if m.Programs > 1 {
+		text += fmt.Sprintf(" (%.0f–%.0f %%)", 100*m.Interval.Low, 100*m.Interval.High)
+	}
+	if m.Programs < m.Of {
+		text += fmt.Sprintf(" over %d of %d", m.Programs, m.Of)
+	}
+	return text + fmt.Sprintf(" | %.0f %%", 100*slices.Min(all))
+}
+
+// failures counts what failed of the agent's own schedules, and of the default ones that all
+// are held against: "1 greedy, 2 search".
+func failures(rows []*eval.Row) string {
+	var all []string
+	for _, name := range []string{eval.Default, eval.Greedy, eval.Search} {
+		if n := eval.Failures(rows, name); n > 0 {
+			all = append(all, fmt.Sprintf("%d %s", n, name))
+		}
+	}
+	if len(all) == 0 {
+		return "0"
+	}
+	return strings.Join(all, ", ")
 }
 
 func writeEvaluation(w io.Writer, e evaluation) error {
-	fmt.Fprintf(w, "## %s, seed %d, on %s\n\nBy `nestling eval --set %s --trials %d --search %s`.\n\n```\n", e.name, e.seed, e.on, e.Set, e.Trials, e.Search)
+	fmt.Fprintf(w, "## %s, seed %d, on %s\n\nBy `nestling eval --run %s --set %s --trials %d --search %s`.\n\n```\n", e.name, e.seed, e.on, e.run, e.Set, e.Trials, e.Search)
 	if err := report.Evaluation(e.Programs, e.Trials).Write(w, false); err != nil {
 		return err
 	}

@@ -148,23 +148,54 @@ func readTraining(run *results.Run) ([]ppo.Metrics, sums, error) {
 }
 
 func writeTraining(w io.Writer, run *results.Run, curve string) error {
-	log, sum, err := readTraining(run)
+	h, err := readHistory(run)
 	if err != nil {
 		return err
 	}
-	last := log[len(log)-1]
-	fmt.Fprintf(w, "## Learning\n\nThe %s agent of this page, from nothing, on generated programs (never the nine).\n\n", run.Model)
+	s := h.own()
+	programs := "generated programs (never the nine)"
+	if s.setup.Data != "" {
+		programs = "the programs of " + near(s.setup.Data)
+	}
+	fmt.Fprintf(w, "## Learning\n\nThe %s agent of this page, %s, on %s.\n\nBy %s.\n\n", run.Model, h.origin(), programs, h.commands())
 	fmt.Fprint(w, "| | |\n|---|---|\n")
-	fmt.Fprintf(w, "| training time | %.0f s, %d iterations |\n", last.Elapsed, last.Iteration)
-	fmt.Fprintf(w, "| new schedules a second (goal ≥ 8) | %.1f |\n", float64(sum.fresh)/last.Elapsed)
-	fmt.Fprintf(w, "| schedules | %d, of which %d failed |\n", sum.all, sum.failed)
-	fmt.Fprintf(w, "| the network's share of the time | %.0f %% |\n", 100*sum.network/last.Elapsed)
-	fmt.Fprintf(w, "| speedup over the default schedule, geometric mean | %.2f in the first iteration, %.2f in the last |\n", log[0].Speedup, last.Speedup)
-	fmt.Fprintf(w, "| entropy | %.2f in the first iteration, %.2f in the last |\n\n", log[0].Entropy, last.Entropy)
+	fmt.Fprintf(w, "| training time | %s |\n| schedules | %s |\n", h.time(), h.trials())
+	if len(h.stages) > 1 || h.lost != "" {
+		fmt.Fprint(w, "| **the last training alone** | |\n")
+	}
+	last, over := s.last(), "the default schedule"
+	if s.setup.Preset != "" {
+		over = "unscheduled loops"
+	}
+	fmt.Fprintf(w, "| iterations | %d |\n", last.Iteration)
+	fmt.Fprintf(w, "| new schedules a second (goal: ≥ 15 over small programs) | %s |\n", throughput(s))
+	fmt.Fprintf(w, "| schedules that failed | %d of %d |\n", s.failed, s.all)
+	fmt.Fprintf(w, "| the network's share of the time | %.0f %% |\n", 100*s.network/last.Elapsed)
+	fmt.Fprintf(w, "| speedup over %s, geometric mean | %.2f in the first iteration, %.2f in the last |\n", over, s.log[0].Speedup, last.Speedup)
+	fmt.Fprintf(w, "| entropy | %.2f in the first iteration, %.2f in the last |\n\n", s.log[0].Entropy, last.Entropy)
 	if curve != "" {
-		fmt.Fprintf(w, "![rewards of the trained and of a random policy](%s)\n\nDrawn by `nestling curve`.\n\n", curve)
+		fmt.Fprintf(w, "![rewards of the trained and of a random policy](%s)\n\nDrawn by `nestling curve`, of the last training where there were several.\n\n", curve)
 	}
 	return nil
+}
+
+// throughput says how many new schedules a second a training measured, while it drew from
+// the smaller half of its programs and in all. A log does not tell which they were; that is
+// as near to the goal's small programs as it comes. The time is all there is: of the network
+// and of the second measurements, too.
+func throughput(s stage) string {
+	all := fmt.Sprintf("%.1f over all of it, on programs of every size", float64(s.fresh)/s.last().Elapsed)
+	// ppo draws from the smallest third first, and from all after SmallFirst iterations:
+	// a quarter of the way it has come to the half.
+	n := min(s.setup.Config.SmallFirst/4, len(s.log))
+	if n == 0 {
+		return all
+	}
+	fresh := 0
+	for _, m := range s.log[:n] {
+		fresh += m.New
+	}
+	return fmt.Sprintf("%.1f in the first %d iterations, on the smaller half of the programs; %s", float64(fresh)/s.log[n-1].Elapsed, n, all)
 }
 
 func writeNine(w io.Writer, run *results.Run) error {

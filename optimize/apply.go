@@ -64,7 +64,7 @@ func Apply(ctx context.Context, lab *measure.Lab, p *program.Program, o ApplyOpt
 	if o.Target.CPU != "" {
 		return a, nil
 	}
-	rows, err := time(ctx, lab, 1, &contestant{name: "schedule", candidate: measure.Candidate{Program: p, Schedule: o.Schedule}})
+	rows, err := timeInTurns(ctx, lab, 1, &contestant{name: "schedule", candidate: measure.Candidate{Program: p, Schedule: o.Schedule}})
 	if err != nil {
 		return nil, err
 	}

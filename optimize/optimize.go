@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"nestling/agent"
 	"nestling/codegen"
@@ -19,12 +21,18 @@ import (
 type Options struct {
 	agent.Search
 	Out string // folder for the files
+	// Memory is the folder where what was found is kept, "" for none.
+	Memory string
 }
 
 // Report is what an optimisation found.
 type Report struct {
 	Program string `json:"program"`
 	Agent   string `json:"agent"`
+	// Recalled tells that nothing was measured now: decision and rows are those of an
+	// earlier optimisation that was the same.
+	Recalled bool      `json:"recalled"`
+	Measured time.Time `json:"measured"` // when the rows were
 	// Rows are the unscheduled program, the default schedule and the agent's;
 	// their methods are those names.
 	Rows           []results.Entry `json:"rows"`
@@ -45,35 +53,58 @@ const (
 	Agent       = "agent"
 )
 
-// Run lets the agent schedule the program, measures it beside the unscheduled
-// program and the default schedule, and exports the agent's schedule, or the
-// default one where that turned out faster.
+// Run lets the agent schedule the program, which the laboratory analysed, measures it
+// beside the unscheduled program and the default schedule, and exports the agent's
+// schedule, or the default one where that turned out faster.
 func Run(ctx context.Context, lab *measure.Lab, a *agent.Agent, p *program.Program, o Options) (*Report, error) {
-	choice, err := a.Choose(ctx, lab, p, o.Search)
+	f, err := memoryOf(lab, a, p, o).learn(func() (finding, error) { return find(ctx, lab, a, p, o.Search) })
 	if err != nil {
 		return nil, err
 	}
-	schedules := []schedule.Schedule{nil, schedule.Default(p, lab.Machine()), choice.Schedule}
-	r := &Report{Program: p.Name, Agent: a.String()}
-	var contestants []*contestant
-	for i, name := range []string{Unscheduled, Default, Agent} {
-		contestants = append(contestants, &contestant{name: name, candidate: measure.Candidate{Program: p, Schedule: schedules[i]}})
+	return conclude(ctx, lab, p, f, o.Out, Report{Agent: a.String()})
+}
+
+// Recall is Run of what was found before, when everything was the same: nothing is measured,
+// and what is known is exported. The report is nil where nothing is known.
+func Recall(ctx context.Context, lab *measure.Lab, a *agent.Agent, p *program.Program, o Options) (*Report, error) {
+	f, err := memoryOf(lab, a, p, o).recall()
+	if err != nil {
+		return nil, nil // a file that is damaged is as good as none
 	}
-	if r.Rows, err = time(ctx, lab, o.Seed, contestants...); err != nil {
-		return nil, err
-	}
-	r.Rows[2].ChosenBy, r.Rows[2].Trials = choice.By, choice.Trials
-	best, err := pick(r.Rows[1], r.Rows[2])
+	return conclude(ctx, lab, p, f, o.Out, Report{Agent: a.String(), Recalled: true})
+}
+
+// conclude completes a report by a finding, and exports what was chosen.
+func conclude(ctx context.Context, lab *measure.Lab, p *program.Program, f finding, dir string, r Report) (*Report, error) {
+	s, err := f.schedule(p)
 	if err != nil {
 		return nil, err
 	}
-	r.Chosen = best.Method
-	chosen := schedules[2]
-	if best.Method == Default {
-		chosen = schedules[1]
+	r.Program, r.Measured, r.Rows, r.Chosen, r.Schedule = p.Name, f.Measured, f.Rows, f.Chosen, s.String()
+	return &r, export(ctx, lab, p, s, dir, &r)
+}
+
+// find has the agent choose and everything measured.
+func find(ctx context.Context, lab *measure.Lab, a *agent.Agent, p *program.Program, s agent.Search) (finding, error) {
+	choice, err := a.Choose(ctx, lab, p, s)
+	if err != nil {
+		return finding{}, err
 	}
-	r.Schedule = chosen.String()
-	return r, export(ctx, lab, p, chosen, o.Out, r)
+	contestants := []*contestant{
+		{name: Unscheduled, candidate: measure.Candidate{Program: p}},
+		{name: Default, candidate: measure.Candidate{Program: p, Schedule: schedule.Default(p, lab.Machine())}},
+		{name: Agent, candidate: measure.Candidate{Program: p, Schedule: choice.Schedule}},
+	}
+	rows, err := timeInTurns(ctx, lab, s.Seed, contestants...)
+	if err != nil {
+		return finding{}, err
+	}
+	rows[2].ChosenBy, rows[2].Trials = choice.By, choice.Trials
+	best, err := pick(rows[1], rows[2])
+	return finding{
+		Measured: time.Now().UTC().Truncate(time.Second), Rows: rows, Chosen: best.Method,
+		accident: slices.ContainsFunc(contestants, func(c *contestant) bool { return c.accident }),
+	}, err
 }
 
 // pick is the agent's row unless that failed or the default one is faster.

@@ -20,12 +20,13 @@ type contestant struct {
 	peaks     []float64   // GFLOP/s
 	latest    measure.Outcome
 	err       error // what ended its turns
+	accident  bool  // that came from outside
 }
 
-// time measures contestants, each in as many fresh processes, one process of
+// timeInTurns measures contestants, each in as many fresh processes, one process of
 // each after the other: the clock drifts by more than schedules differ. That one
 // fails is a row with an error.
-func time(ctx context.Context, lab *measure.Lab, seed uint64, contestants ...*contestant) ([]results.Entry, error) {
+func timeInTurns(ctx context.Context, lab *measure.Lab, seed uint64, contestants ...*contestant) ([]results.Entry, error) {
 	for _, c := range contestants {
 		var err error
 		if c.session, err = lab.Session(ctx, c.candidate, measure.Plan{Warmup: 2, Samples: 6, Seed: seed}); err != nil {
@@ -55,7 +56,7 @@ func (c *contestant) turn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.err = o.Err(); c.err != nil {
+	if c.err, c.accident = o.Err(), o.Accident; c.err != nil {
 		return nil
 	}
 	c.samples, c.peaks, c.latest = append(c.samples, milliseconds(o.Samples)), append(c.peaks, o.Probe...), o

@@ -1,7 +1,9 @@
 package report
 
 import (
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 )
 
@@ -21,8 +23,22 @@ func TestCurvesOfSeeds(t *testing.T) {
 			t.Fatalf("at %g: %g, %g, %g; want %g, %g, %g", at, low[i], mean[i], high[i], at, (at+second)/2, second)
 		}
 	}
-	groups := byName(append(seeds, AgentCurve{Name: "gpt-2"}))
-	if len(groups) != 2 || len(groups[0]) != 2 || groups[1][0].Name != "gpt-2" {
-		t.Errorf("%v", groups)
+}
+
+// Runs of one name are together as far as there is a place where all are.
+func TestCurvesThatCanBeCompared(t *testing.T) {
+	curve := func(name string, from, to, tried, most float64) AgentCurve {
+		return AgentCurve{Name: name, Minutes: []float64{from, to}, Schedules: []float64{tried, most}, Reward: []float64{0, 1}}
+	}
+	groups := byName([]AgentCurve{
+		curve("lstm", 0, 40, 0, 400), curve("lstm", 0, 50, 0, 500), curve("gpt-2", 40, 46, 400, 460),
+		curve("lstm", 60, 75, 0, 100), curve("lstm", 45, 55, 410, 510),
+	})
+	var names []string
+	for _, g := range groups {
+		names = append(names, fmt.Sprintf("%s × %d", g[0].Name, len(g)))
+	}
+	if got, want := strings.Join(names, ", "), "lstm × 2, gpt-2 × 1, lstm × 1, lstm × 1"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }

@@ -4,41 +4,50 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
 	"nestling/eval"
-	"nestling/stats"
 )
 
 // Evaluation is the table of an agent's evaluation: a row per program, then geometric
-// means by family and over all.
+// means with their intervals by family and over all, and how often each contestant failed.
 func Evaluation(rows []*eval.Row, trials int) *Table {
 	t := &Table{Title: fmt.Sprintf("Speedup over the default schedule; searches of %d trials", trials)}
-	var shown []string
-	for _, name := range eval.Contestants {
-		if slices.ContainsFunc(rows, func(r *eval.Row) bool { return r.Speedups[name] > 0 || r.Failures[name] != "" }) {
-			shown = append(shown, name)
-		}
-	}
+	shown := slices.DeleteFunc(slices.Clone(eval.Contestants), func(name string) bool {
+		return !slices.ContainsFunc(rows, func(r *eval.Row) bool { return r.Speedups[name] > 0 || r.Failures[name] != "" })
+	})
 	t.Header = append(append([]string{"program", "default (ms)"}, shown...), "greedy of best")
 	for _, r := range rows {
-		cells := []Cell{{Text: r.Name}, {Text: milliseconds(r.DefaultMS)}}
-		for _, name := range shown {
-			cells = append(cells, evaluationCell(r, name))
-		}
-		t.Rows = append(t.Rows, append(cells, Cell{Text: fmt.Sprintf("%.0f %%", 100*r.Share)}))
-		for _, name := range append([]string{eval.Default}, eval.Contestants...) {
-			if why := r.Failures[name]; why != "" {
-				t.Notes = append(t.Notes, Cell{Text: fmt.Sprintf("%s, %s: %s", r.Name, name, why), Style: Bad})
-			}
-		}
+		t.Rows = append(t.Rows, evaluationRow(r, shown))
+		t.Notes = append(t.Notes, reasons(r)...)
 	}
 	for _, family := range families(rows) {
 		some := slices.DeleteFunc(slices.Clone(rows), func(r *eval.Row) bool { return r.Family != family })
-		t.Footer = append(t.Footer, meansOf(family, some, shown))
+		t.Footer = append(t.Footer, meansOf(family, some, shown)...)
 	}
-	t.Footer = append(t.Footer, meansOf("geometric mean", rows, shown))
+	t.Footer = append(t.Footer, meansOf(geometricMeanRow, rows, shown)...)
+	if len(t.Notes) > 0 {
+		t.Footer = append(t.Footer, failuresOf(rows, shown))
+	}
+	t.Notes = append(t.Notes, Cell{Text: "Means are over the programs that have a value, which is said where it is not all; 95 % intervals are by bootstrap over them."})
 	t.Notes = append(t.Notes, comparisons(rows)...)
 	return t
+}
+
+func evaluationRow(r *eval.Row, shown []string) []Cell {
+	usual := Cell{Text: milliseconds(r.DefaultMS)}
+	if r.Failures[eval.Default] != "" {
+		usual = Cell{Text: "failed", Style: Bad}
+	}
+	cells := []Cell{{Text: r.Name}, usual}
+	for _, name := range shown {
+		cells = append(cells, evaluationCell(r, name))
+	}
+	if r.Share == 0 {
+		return append(cells, Cell{Text: "–"})
+	}
+	return append(cells, Cell{Text: share(r.Share)})
 }
 
 func evaluationCell(r *eval.Row, name string) Cell {
@@ -54,6 +63,17 @@ func evaluationCell(r *eval.Row, name string) Cell {
 		return Cell{Text: ratio(s), Style: Weak}
 	}
 	return Cell{Text: ratio(s)}
+}
+
+// reasons say why what failed on a program did.
+func reasons(r *eval.Row) []Cell {
+	var out []Cell
+	for _, name := range append([]string{eval.Default}, eval.Contestants...) {
+		if why := r.Failures[name]; why != "" {
+			out = append(out, Cell{Text: fmt.Sprintf("%s, %s: %s", r.Name, name, why), Style: Bad})
+		}
+	}
+	return out
 }
 
 // families lists those that several programs are of, in order.
@@ -72,63 +92,103 @@ func families(rows []*eval.Row) []string {
 	return out
 }
 
-// meansOf is a line of geometric means.
-func meansOf(name string, rows []*eval.Row, shown []string) []Cell {
-	cells := []Cell{{Text: name}, {}}
+// meansOf are two lines: geometric means, and their intervals.
+func meansOf(name string, rows []*eval.Row, shown []string) [][]Cell {
+	means, intervals := []Cell{{Text: name}, {}}, []Cell{{Text: "  95 % interval"}, {}}
+	add := func(values []float64, show func(float64) string) {
+		m := eval.MeanOf(values, len(rows))
+		means, intervals = append(means, Cell{Text: meanText(m, show)}), append(intervals, Cell{Text: intervalText(m, show)})
+	}
 	for _, contestant := range shown {
-		all := eval.Speedups(rows, contestant)
-		if len(all) == 0 {
-			cells = append(cells, Cell{Text: "–"})
-			continue
-		}
-		cells = append(cells, Cell{Text: ratio(stats.GeometricMean(all))})
+		add(eval.Speedups(rows, contestant), ratio)
 	}
-	var shares []float64
-	for _, r := range rows {
-		if r.Share > 0 {
-			shares = append(shares, r.Share)
-		}
-	}
-	if len(shares) == 0 {
-		return append(cells, Cell{Text: "–"})
-	}
-	return append(cells, Cell{Text: fmt.Sprintf("%.0f %%", 100*stats.GeometricMean(shares))})
+	add(eval.Shares(rows, eval.Greedy), share)
+	return [][]Cell{means, intervals}
 }
 
-// comparisons say on how many programs the greedy choice is better than what others find
-// by trial, and how likely that is by chance alone.
+// meanText is a mean with the number of its programs, where that is not all:
+// "1.52× (7 of 9)".
+func meanText(m eval.Mean, show func(float64) string) string {
+	switch m.Programs {
+	case 0:
+		return "–"
+	case m.Of:
+		return show(m.Value)
+	}
+	return fmt.Sprintf("%s (%d of %d)", show(m.Value), m.Programs, m.Of)
+}
+
+// intervalText is "0.98–1.52×"; a single program leaves none.
+func intervalText(m eval.Mean, show func(float64) string) string {
+	if m.Programs < 2 {
+		return "–"
+	}
+	return strings.TrimRight(show(m.Interval.Low), "× %") + "–" + show(m.Interval.High)
+}
+
+// failuresOf is a line of how many programs each contestant failed on.
+func failuresOf(rows []*eval.Row, shown []string) []Cell {
+	cells := []Cell{{Text: "failed"}}
+	for _, name := range append([]string{eval.Default}, shown...) {
+		n := eval.Failures(rows, name)
+		cell := Cell{Text: strconv.Itoa(n)}
+		if n > 0 {
+			cell.Style = Bad
+		}
+		cells = append(cells, cell)
+	}
+	return cells
+}
+
+// comparisons hold the agent against others, on the programs of both.
 func comparisons(rows []*eval.Row) []Cell {
 	var out []Cell
 	for _, other := range []string{eval.Random, eval.Untrained} {
-		wins, n := 0, 0
-		for _, r := range rows {
-			faster, known := r.Beats(eval.Greedy, other)
-			if known {
-				n++
-			}
-			if faster {
-				wins++
-			}
-		}
-		if n > 0 {
-			out = append(out, Cell{Text: fmt.Sprintf("greedy is faster than %s on %d of %d programs (sign test: p = %.2g)", other, wins, n, signTest(wins, n))})
+		if text := wins(rows, other); text != "" {
+			out = append(out, Cell{Text: text})
 		}
 	}
 	for _, contestant := range []string{eval.Greedy, eval.Search} {
-		over := eval.OverEager(rows, contestant)
-		if len(over) == 0 {
-			continue
+		for _, other := range [][2]string{{eval.Eager, "PyTorch eager"}, {eval.Reference, "the reference schedules"}} {
+			if over := eval.Over(rows, contestant, other[0]); len(over) > 0 {
+				out = append(out, Cell{Text: fmt.Sprintf("%s over %s, on %s", contestant, other[1], overText(over, len(rows)))})
+			}
 		}
-		mean := stats.GeometricMeanInterval(over)
-		out = append(out, Cell{Text: fmt.Sprintf("%s over PyTorch eager: geometric mean %s, 95 %% interval %s to %s; the least %s",
-			contestant, ratio(stats.GeometricMean(over)), ratio(mean.Low), ratio(mean.High), ratio(slices.Min(over)))})
 	}
-	all := eval.Speedups(rows, eval.Greedy)
-	if len(all) == 0 {
-		return out
+	return out
+}
+
+// overText is "7 of 9 programs: geometric mean 2.63×, 95 % interval 1.49–4.34×; the least 0.958×".
+func overText(over []float64, of int) string {
+	m := eval.MeanOf(over, of)
+	text := fmt.Sprintf("%d of %d programs: geometric mean %s", m.Programs, m.Of, ratio(m.Value))
+	if m.Programs > 1 {
+		text += fmt.Sprintf(", 95 %% interval %s; the least %s", intervalText(m, ratio), ratio(slices.Min(over)))
 	}
-	mean := stats.GeometricMeanInterval(all)
-	return append(out, Cell{Text: fmt.Sprintf("greedy over the default schedule: 95 %% interval of the geometric mean %s to %s", ratio(mean.Low), ratio(mean.High))})
+	return text
+}
+
+// wins say on how many programs the greedy choice is better than what another contestant
+// finds by trial, and how likely that is by chance alone; "" where no program tells.
+func wins(rows []*eval.Row, other string) string {
+	won, n := 0, 0
+	for _, r := range rows {
+		faster, known := r.Beats(eval.Greedy, other)
+		if known {
+			n++
+		}
+		if faster {
+			won++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("greedy is faster than %s on %d of %d programs", other, won, n)
+	if n < len(rows) {
+		text += fmt.Sprintf(" (%d more cannot tell)", len(rows)-n)
+	}
+	return text + fmt.Sprintf(", what fails being the slower (sign test: p = %.2g)", signTest(won, n))
 }
 
 // signTest is the probability that at least so many of n fair coins fall on one side.

@@ -16,6 +16,18 @@ func TestEvaluationGolden(t *testing.T) {
 	golden(t, "evaluation.txt", tableText(t, Evaluation(rows, 50), false))
 }
 
+// What failed or was not asked is out of a mean, of a comparison with it too, and the table
+// tells how many programs are left.
+func TestEvaluationOfFailuresGolden(t *testing.T) {
+	rows := []*eval.Row{
+		{Name: "matmul_small", DefaultMS: 0.15, Share: 1.02 / 1.04, Speedups: map[string]float64{eval.Eager: 0.8, eval.Unscheduled: 0.01, eval.Reference: 1, eval.Greedy: 1.02, eval.Search: 1.04}},
+		{Name: "conv2d_small", DefaultMS: 0.7, Speedups: map[string]float64{eval.Eager: 1.2, eval.Reference: 3.6, eval.Search: 3.5}, Failures: map[string]string{eval.Greedy: "wrong: off by one"}},
+		{Name: "conv2d_large", DefaultMS: 160, Share: 0.95, Speedups: map[string]float64{eval.Reference: 4, eval.Greedy: 3.8}, Failures: map[string]string{eval.Eager: "out of memory", eval.Search: "crash: SIGSEGV"}},
+		{Name: "linear_small", Failures: map[string]string{eval.Default: "timeout: 2s"}},
+	}
+	golden(t, "evaluation_failures.txt", tableText(t, Evaluation(rows, 64), false))
+}
+
 func TestSignTest(t *testing.T) {
 	for _, c := range []struct {
 		wins, n int

@@ -116,19 +116,25 @@ func (f *figure) drawHead(c draw.Canvas) vg.Length {
 	y -= textSize + 8
 	c.FillText(textStyle(textSize, grey), vg.Point{X: c.Min.X, Y: y}, f.subtitle)
 	y -= textSize + 14
-	f.drawKeys(c, y)
+	y = f.drawKeys(c, y)
 	return c.Max.Y - y + 14
 }
 
-func (f *figure) drawKeys(c draw.Canvas, y vg.Length) {
+// drawKeys draws the legend, in as many rows as it takes, and returns where the last one is.
+func (f *figure) drawKeys(c draw.Canvas, y vg.Length) vg.Length {
 	const swatch = 12
 	style := textStyle(textSize+1, ink)
 	x := c.Min.X
 	for _, k := range f.keys {
+		width := swatch + 6 + style.Width(k.name)
+		if x > c.Min.X && x+width > c.Max.X {
+			x, y = c.Min.X, y-textSize-8
+		}
 		fillBox(c, k.colour, vg.Rectangle{Min: vg.Point{X: x, Y: y}, Max: vg.Point{X: x + swatch, Y: y + swatch}})
 		c.FillText(style, vg.Point{X: x + swatch + 6, Y: y}, k.name)
-		x += swatch + 6 + style.Width(k.name) + 24
+		x += width + 24
 	}
+	return y
 }
 
 func fillBox(c draw.Canvas, fill color.Color, r vg.Rectangle) {

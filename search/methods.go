@@ -5,6 +5,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"time"
 
 	"nestling/costmodel"
 	"nestling/env"
@@ -115,11 +116,17 @@ func (t *trial) descend(ctx context.Context, begin func(parent attempt) *env.Epi
 	first := max(1, t.left()/4)
 	return t.propose(ctx, func() *env.Episode {
 		ranked := t.best(parents)
-		if len(t.tried) < first || len(ranked) == 0 || t.rng.IntN(fresh) == 0 {
+		if t.young(first) || len(ranked) == 0 || t.rng.IntN(fresh) == 0 {
 			return t.space.NewEpisode()
 		}
 		return begin(ranked[t.rng.IntN(len(ranked))])
 	})
+}
+
+// young tells whether a search is still in its first quarter, of its time or of its trials;
+// first is how many of those are.
+func (t *trial) young(first int) bool {
+	return len(t.tried) < first && (t.Budget.Time <= 0 || time.Since(t.start) < t.Budget.Time/4)
 }
 
 // back is an episode that was begun with some of the answers, and went another way then.
@@ -134,51 +141,68 @@ func (t *trial) back(answers []int) *env.Episode {
 	return e
 }
 
-// beam keeps the most probable beginnings, and measures what they end in.
+// widest is how many beginnings a beam keeps at most: after each answer the policy is asked
+// about all of them.
+const widest = 256
+
+// beginning is an episode under way with the logarithm of its probability.
+type beginning struct {
+	episode *env.Episode
+	logProb float64
+}
+
+// beam keeps the most probable beginnings, and measures what they end in as they end: when
+// the time is up, that much is known.
 func beam(ctx context.Context, t *trial) error {
 	if t.Policy == nil {
 		return sample(ctx, t)
 	}
-	type beginning struct {
-		episode *env.Episode
-		logProb float64
-	}
-	width := t.left()
+	width := min(widest, t.left())
 	kept := []beginning{{t.space.NewEpisode(), 0}}
 	var ended []*env.Episode
-	for len(kept) > 0 && len(ended) < width {
-		var open []*env.Episode
-		for _, b := range kept {
-			open = append(open, b.episode)
-		}
-		probabilities, _ := t.Policy.Foresee(open)
-		var next []beginning
-		for i, b := range kept {
-			for answer, p := range probabilities[i] {
-				next = append(next, beginning{extended(b.episode, answer), b.logProb + math.Log(p)})
-			}
-		}
-		slices.SortStableFunc(next, func(a, b beginning) int {
-			if a.logProb > b.logProb {
-				return -1
-			}
-			return 1
-		})
-		kept = kept[:0]
-		for _, b := range next[:min(width, len(next))] {
-			if b.episode.Done() {
-				ended = append(ended, b.episode)
-			} else {
-				kept = append(kept, b)
-			}
-		}
-	}
-	for part := range slices.Chunk(ended, batch) {
-		if err := t.measure(ctx, part); err != nil {
+	for len(kept) > 0 && len(ended) < t.left() {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
+		var done []*env.Episode
+		kept, done = t.extend(kept, width)
+		for ended = append(ended, done...); len(ended) >= batch; ended = ended[batch:] {
+			if err := t.measure(ctx, ended[:batch]); err != nil {
+				return err
+			}
+		}
 	}
-	return nil
+	return t.measure(ctx, ended)
+}
+
+// extend gives beginnings one more answer, and keeps the most probable, no more than width:
+// those that go on, and those that it ends.
+func (t *trial) extend(beginnings []beginning, width int) (open []beginning, ended []*env.Episode) {
+	type extension struct {
+		of      *env.Episode
+		answer  int
+		logProb float64
+	}
+	var episodes []*env.Episode
+	for _, b := range beginnings {
+		episodes = append(episodes, b.episode)
+	}
+	probabilities, _ := t.Policy.Foresee(episodes)
+	var next []extension
+	for i, b := range beginnings {
+		for answer, p := range probabilities[i] {
+			next = append(next, extension{b.episode, answer, b.logProb + math.Log(p)})
+		}
+	}
+	slices.SortStableFunc(next, func(a, b extension) int { return cmp.Compare(b.logProb, a.logProb) })
+	for _, n := range next[:min(width, len(next))] {
+		if e := extended(n.of, n.answer); e.Done() {
+			ended = append(ended, e)
+		} else {
+			open = append(open, beginning{e, n.logProb})
+		}
+	}
+	return open, ended
 }
 
 // extended is an episode with one more answer.

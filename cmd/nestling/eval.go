@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -220,10 +222,12 @@ func (s *settings) finishEvaluation(e evaluation, complete bool) error {
 	return s.printFiles("\n"+base+".json", base+".csv")
 }
 
+// writeEvaluationCSV writes a line for each program: speedups over the default schedule, and
+// last the names of those that failed, for an empty cell is one that was not asked, too.
 func writeEvaluationCSV(path string, rows []*eval.Row) error {
 	var text strings.Builder
 	w := csv.NewWriter(&text)
-	_ = w.Write(append([]string{"program", "family", "flops", "default_ms", "share_of_best"}, eval.Contestants...))
+	_ = w.Write(append(append([]string{"program", "family", "flops", "default_ms", "share_of_best"}, eval.Contestants...), "failed"))
 	number := func(v float64) string {
 		if v == 0 {
 			return ""
@@ -235,7 +239,7 @@ func writeEvaluationCSV(path string, rows []*eval.Row) error {
 		for _, name := range eval.Contestants {
 			record = append(record, number(r.Speedups[name]))
 		}
-		_ = w.Write(record)
+		_ = w.Write(append(record, strings.Join(slices.Sorted(maps.Keys(r.Failures)), " ")))
 	}
 	w.Flush()
 	if err := w.Error(); err != nil {
