@@ -19,6 +19,9 @@ type Feedback struct {
 	// LogSpeedup is ln(default schedule's time / this schedule's time), both
 	// as ratios to a probe timed in turns with them; 0 when Reason is set.
 	LogSpeedup float64
+	// Uncertainty is the standard error of LogSpeedup, as far as one process can tell; 0
+	// where that is not known.
+	Uncertainty float64
 	// Failed: wrong, crashed, out of time or memory, or did not compile.
 	Failed bool
 	// Reason says why there is no speedup. Without Failed, the schedule is not
@@ -51,6 +54,7 @@ func (f Feedback) Reward() float64 {
 type Baseline struct {
 	Ratio       float64 `json:"ratio"` // to the probe, as measure.Outcome.Ratio
 	Nanoseconds float64 `json:"nanoseconds"`
+	Uncertainty float64 `json:"uncertainty"` // of Ratio, as measure.Outcome.Uncertainty
 }
 
 // Evaluator judges schedules in batches; results are in the order of the tasks.

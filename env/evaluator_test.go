@@ -13,7 +13,9 @@ import (
 	"nestling/env"
 	"nestling/env/envtest"
 	"nestling/measure"
+	"nestling/schedule"
 	"nestling/schedule/scheduletest"
+	"nestling/stats"
 )
 
 // bench stands for a laboratory: outcomes by schedule, and a note of what was
@@ -45,6 +47,32 @@ func twiceAsSlow(c measure.Candidate) measure.Outcome {
 		ratio = 2
 	}
 	return measure.Outcome{Status: measure.OK, Ratio: ratio, Nanoseconds: 100 * ratio}
+}
+
+// The uncertainty of a speedup is that of both times, each beside its probe.
+func TestLiveTellsHowSureItIs(t *testing.T) {
+	p := envtest.Add(64, 64)
+	samples, probe := []float64{10, 20, 40, 40}, []float64{4, 2, 1, 1} // the clock changes, the ratio does not
+	lab := &bench{outcome: func(c measure.Candidate) measure.Outcome {
+		o := twiceAsSlow(c)
+		o.Samples, o.Probe = samples, probe
+		if o.Ratio == 2 {
+			o.Probe = nil // remembered
+		}
+		return o
+	}}
+	live := env.NewLive(lab, measure.Plan{}, machine)
+	got, err := live.Evaluate(t.Context(), []env.Task{
+		{Program: p, Schedule: scheduletest.Parse(t, plain)}, {Program: p, Schedule: schedule.Default(p, machine)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := stats.MedianError(samples); got[0].Uncertainty != want || want == 0 {
+		t.Errorf("the uncertainty is %g, want %g", got[0].Uncertainty, want)
+	}
+	if got[1].Uncertainty != 0 {
+		t.Errorf("the uncertainty is %g where only the clock changes", got[1].Uncertainty)
+	}
 }
 
 func TestLiveComparesWithTheDefaultSchedule(t *testing.T) {

@@ -84,7 +84,7 @@ func (l *Live) evaluate(ctx context.Context, tasks []Task, plan measure.Plan) ([
 			continue
 		}
 		j := first[recordKey{hash, t.Schedule.String()}]
-		out[i] = feedback(outcomes[j], l.baselines[hash].Ratio)
+		out[i] = feedback(outcomes[j], l.baselines[hash])
 		outcomes[j].Cached = true // the next task that asks for it gets it for nothing
 	}
 	return out, nil
@@ -102,11 +102,15 @@ func (l *Live) unusable(hash string) string {
 	return ""
 }
 
-func feedback(o measure.Outcome, baseline float64) Feedback {
+func feedback(o measure.Outcome, baseline Baseline) Feedback {
 	if o.Status != measure.OK {
 		return Feedback{Failed: !o.Accident, Reason: fmt.Sprintf("%s: %s", o.Status, o.Error), Cached: o.Cached}
 	}
-	return Feedback{LogSpeedup: math.Log(baseline / o.Ratio), Cached: o.Cached}
+	return Feedback{
+		LogSpeedup:  math.Log(baseline.Ratio / o.Ratio),
+		Uncertainty: math.Hypot(baseline.Uncertainty, o.Uncertainty()),
+		Cached:      o.Cached,
+	}
 }
 
 func (l *Live) measureBaselines(ctx context.Context, tasks []Task) error {
@@ -130,7 +134,7 @@ func (l *Live) measureBaselines(ctx context.Context, tasks []Task) error {
 		hash := batch[i].Program.Hash
 		switch {
 		case o.Status == measure.OK:
-			l.baselines[hash] = Baseline{Ratio: o.Ratio, Nanoseconds: o.Nanoseconds}
+			l.baselines[hash] = Baseline{Ratio: o.Ratio, Nanoseconds: o.Nanoseconds, Uncertainty: o.Uncertainty()}
 		case !o.Accident: // or else it is measured the next time
 			l.broken[hash] = fmt.Sprintf("%s: %s", o.Status, o.Error)
 		}

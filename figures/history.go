@@ -51,7 +51,7 @@ func readHistory(run *results.Run) (history, error) {
 		}
 		h.stages = slices.Insert(h.stages, 0, s)
 		taught = run.Dir
-		switch run, err = openTeacher(s.setup.Teacher); {
+		switch run, err = openTeacher(run, s.setup.Teacher); {
 		case errors.Is(err, fs.ErrNotExist):
 			h.lost = near(s.setup.Teacher)
 			return h, nil
@@ -72,14 +72,14 @@ func readStage(run *results.Run) (stage, error) {
 	return stage{run, setup, log, sum}, err
 }
 
-// openTeacher opens the run of a teacher; nil for none. Where a path is relative the run was
-// trained elsewhere, as what ships with Nestling was: what lies at that path here is another.
-func openTeacher(path string) (*results.Run, error) {
+// openTeacher opens the run of a run's teacher; nil for none. Where its path is relative it
+// lies below the run, as with what ships with Nestling.
+func openTeacher(of *results.Run, path string) (*results.Run, error) {
 	switch {
 	case path == "":
 		return nil, nil
 	case !filepath.IsAbs(path):
-		return nil, fs.ErrNotExist
+		path = filepath.Join(of.Dir, path)
 	}
 	return results.OpenRun(path)
 }

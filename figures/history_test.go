@@ -67,8 +67,24 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
-// A teacher's path that is relative was written elsewhere: the run that has the name here is
-// not the teacher.
+// The teachers of what ships lie below it.
+func TestATeacherBelow(t *testing.T) {
+	teacher := trained(t, training.Setup{Config: ppo.Defaults()}, 2400)
+	run := trained(t, training.Setup{Teacher: "teachers/lstm/run_0", Config: ppo.Defaults()}, 600)
+	if err := os.CopyFS(filepath.Join(run.Dir, "teachers", "lstm", "run_0"), os.DirFS(teacher.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	h, err := readHistory(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "found in 40.0 min + taught in 10.0 min = 50.0 min"; h.time() != want || h.origin() != "from nothing" {
+		t.Errorf("%s, %s; want %s", h.time(), h.origin(), want)
+	}
+}
+
+// A teacher's path that is relative is below the run: the run that has the name here is not
+// the teacher.
 func TestATeacherFromElsewhereIsNotHere(t *testing.T) {
 	other := trained(t, training.Setup{Config: ppo.Defaults()}, 2400)
 	t.Chdir(filepath.Join(other.Dir, "..", ".."))

@@ -8,11 +8,13 @@ package measure
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"nestling/codegen"
 	"nestling/program"
 	"nestling/schedule"
+	"nestling/stats"
 )
 
 // Candidate is one way to run a program.
@@ -65,6 +67,18 @@ type Outcome struct {
 	// Accident: the worker was ended from outside, which says nothing about the candidate
 	// and is not remembered.
 	Accident bool
+}
+
+// Uncertainty is the standard error of Ratio, as a share of it, within the one process that
+// it comes from; 0 where too few blocks were timed to tell.
+func (o Outcome) Uncertainty() float64 {
+	ratios := slices.Clone(o.Samples)
+	for i := range ratios {
+		if len(o.Probe) == len(ratios) { // a remembered outcome has no probe
+			ratios[i] *= o.Probe[i]
+		}
+	}
+	return stats.MedianError(ratios)
 }
 
 // Err is why there is no measurement, and where to find what repeats that; nil if

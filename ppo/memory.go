@@ -3,6 +3,7 @@ package ppo
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"nestling/costmodel"
@@ -48,10 +49,12 @@ func (t *trainer) remember(ctx context.Context, episodes []*episode) error {
 	return nil
 }
 
-// clearlyBest tells whether an episode clearly beats what is remembered of its program.
+// clearlyBest tells whether an episode clearly beats what is remembered of its program: by
+// more than luck and by more than the measurement's standard error.
 func (t *trainer) clearlyBest(e *episode) bool {
 	best, known := t.state.Memories[e.task.Program.Hash]
-	return e.feedback.Measured() && (!known || e.feedback.Reward() >= best.Reward+clearlyBetter)
+	margin := max(clearlyBetter, e.feedback.Uncertainty/math.Ln10)
+	return e.feedback.Measured() && (!known || e.feedback.Reward() >= best.Reward+margin)
 }
 
 // challengers are the best episodes of their programs, where they clearly beat what is
@@ -86,6 +89,7 @@ func (t *trainer) confirm(ctx context.Context, episodes []*episode) error {
 	for i, e := range episodes {
 		if f := feedback[i]; f.Measured() {
 			e.feedback.LogSpeedup = (e.feedback.LogSpeedup + f.LogSpeedup) / 2
+			e.feedback.Uncertainty = math.Hypot(e.feedback.Uncertainty, f.Uncertainty) / 2
 		} else {
 			e.feedback = f
 		}

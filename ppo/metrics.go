@@ -26,6 +26,8 @@ type Metrics struct {
 	Reward        float64 `json:"reward"`         // mean over episodes that are no branches
 	RewardStdDev  float64 `json:"reward_stddev"`  //
 	RewardAverage float64 `json:"reward_average"` // mean over the last iterations
+	// Uncertainty is the standard error of a reward, median over the schedules measured.
+	Uncertainty float64 `json:"reward_uncertainty"`
 	// Speedup over the default schedule: geometric mean over the schedules that
 	// were measured, and the largest. Failures are counted, not averaged.
 	Speedup     float64 `json:"speedup"`
@@ -71,7 +73,7 @@ type Metrics struct {
 func summarize(episodes []*episode) Metrics {
 	m := Metrics{Episodes: len(episodes)}
 	var whole []*episode
-	var rewards, speedups []float64
+	var rewards, speedups, uncertainties []float64
 	for _, e := range episodes {
 		f := e.feedback
 		switch {
@@ -93,6 +95,7 @@ func summarize(episodes []*episode) Metrics {
 		}
 		if f.Measured() {
 			m.BestSpeedup = max(m.BestSpeedup, math.Exp(f.LogSpeedup))
+			uncertainties = append(uncertainties, f.Uncertainty/math.Ln10)
 		}
 		if e.prefix != nil {
 			continue
@@ -108,6 +111,9 @@ func summarize(episodes []*episode) Metrics {
 	}
 	if len(speedups) > 0 {
 		m.Speedup = stats.GeometricMean(speedups)
+	}
+	if len(uncertainties) > 0 {
+		m.Uncertainty = stats.Median(uncertainties)
 	}
 	m.decisions(whole)
 	return m
@@ -156,7 +162,7 @@ func (m *Metrics) curves() map[string]float64 {
 		collapsing = 1
 	}
 	out := map[string]float64{
-		"reward/mean": m.Reward, "reward/known": m.Known, "reward/average": m.RewardAverage, "reward/stddev": m.RewardStdDev,
+		"reward/mean": m.Reward, "reward/known": m.Known, "reward/average": m.RewardAverage, "reward/stddev": m.RewardStdDev, "reward/uncertainty": m.Uncertainty,
 		"speedup/geometric_mean": m.Speedup, "speedup/best": m.BestSpeedup,
 		"entropy/answer":      m.Entropy,
 		"entropy/coefficient": m.EntropyCoefficient,

@@ -64,6 +64,19 @@ func IQRShare(x []float64) float64 {
 	return (sortedQuantile(sorted, 0.75) - sortedQuantile(sorted, 0.25)) / sortedQuantile(sorted, 0.5)
 }
 
+// MedianError is the standard error of the median, as a share of it: that of the median of as
+// many normal values whose quartiles are as far apart. 0 of fewer than two values.
+func MedianError(x []float64) float64 {
+	if len(x) < 2 {
+		return 0
+	}
+	const (
+		quartiles = 1.349 // their distance, in standard deviations
+		ofMedian  = 1.253 // √(π/2): a median's standard error beside a mean's
+	)
+	return ofMedian * IQRShare(x) / quartiles / math.Sqrt(float64(len(x)))
+}
+
 // GeometricMean of positive values; NaN of nothing.
 func GeometricMean(x []float64) float64 {
 	sum := 0.0

@@ -122,3 +122,25 @@ func TestIntervalProperties(t *testing.T) {
 		}
 	})
 }
+
+// The error of a median is what medians of such samples differ by.
+func TestMedianError(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 0))
+	for _, n := range []int{5, 15, 50} {
+		var medians, errors []float64
+		for range 2000 {
+			x := make([]float64, n)
+			for i := range x {
+				x[i] = 10 + 0.3*rng.NormFloat64()
+			}
+			medians, errors = append(medians, Median(x)), append(errors, MedianError(x))
+		}
+		told, is := Mean(errors), StdDev(medians)/10
+		if told < 0.7*is || told > 1.3*is {
+			t.Errorf("of %d values the median's error is %.4f, and %.4f by what is told", n, is, told)
+		}
+	}
+	if got := MedianError([]float64{3}); got != 0 {
+		t.Errorf("of one value: %g", got)
+	}
+}

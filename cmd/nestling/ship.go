@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -19,7 +20,7 @@ func shipCommand() *cobra.Command {
 		Use: "ship RUN DIR", Hidden: true, Args: cobra.ExactArgs(2),
 		Short: "Write a run's best checkpoint as one that ships with Nestling",
 		Long: `Writes the best checkpoint of a run, without what only a further training needs, with
-its settings and its log, below DIR (agent/shipped in Nestling's source).`,
+its settings and its log, and those of its teachers, below DIR (agent/shipped in Nestling's source).`,
 		Example: "  nestling ship results/lstm/run_0 agent/shipped",
 		RunE: func(_ *cobra.Command, args []string) error {
 			run, err := results.OpenRun(args[0])
@@ -37,30 +38,20 @@ func ship(run *results.Run, dir string) error {
 		return err
 	}
 	c.State.Memories, c.State.Visits, c.State.Baselines = nil, nil, nil
-	setup, err := training.Read(run)
-	if err != nil {
-		return err
-	}
-	for _, path := range []*string{&setup.Data, &setup.Teacher, &setup.Weights} {
-		*path = portable(*path)
-	}
 	// What shipped before stays until all of the new is there.
 	fresh := dir + ".new"
 	if err := os.RemoveAll(fresh); err != nil {
 		return err
 	}
 	name := filepath.Base(c.Dir)
-	for _, sub := range []string{name, "run/logs"} {
-		if err := os.MkdirAll(filepath.Join(fresh, sub), 0o777); err != nil {
-			return err
-		}
+	if err := os.MkdirAll(filepath.Join(fresh, name), 0o777); err != nil {
+		return err
 	}
 	err = errors.Join(
 		results.WriteJSON(filepath.Join(fresh, name, results.StateFile), c.State),
 		copyFile(filepath.Join(c.Dir, results.PolicyFile), filepath.Join(fresh, name, results.PolicyFile)),
 		copyCostModel(c, filepath.Join(fresh, name)),
-		results.WriteJSON(filepath.Join(fresh, "run", "training.json"), setup),
-		copyFile(filepath.Join(run.Logs(), ppo.LogFile), filepath.Join(fresh, "run", "logs", ppo.LogFile)),
+		shipHistory(run, filepath.Join(fresh, "run")),
 	)
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(fresh))
@@ -69,6 +60,32 @@ func ship(run *results.Run, dir string) error {
 		return err
 	}
 	return os.Rename(fresh, dir)
+}
+
+// shipHistory writes how a run was trained, and below it how its teachers were.
+func shipHistory(run *results.Run, dir string) error {
+	setup, err := training.Read(run)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o777); err != nil {
+		return err
+	}
+	if setup.Teacher != "" {
+		teacher, err := results.OpenRun(setup.Teacher)
+		if err != nil {
+			return fmt.Errorf("the teacher of %s: %w", run.Dir, err)
+		}
+		setup.Teacher = filepath.Join("teachers", teacher.Model, filepath.Base(teacher.Dir))
+		if err := shipHistory(teacher, filepath.Join(dir, setup.Teacher)); err != nil {
+			return err
+		}
+	}
+	setup.Data, setup.Weights = portable(setup.Data), portable(setup.Weights)
+	return errors.Join(
+		results.WriteJSON(filepath.Join(dir, "training.json"), setup),
+		copyFile(filepath.Join(run.Logs(), ppo.LogFile), filepath.Join(dir, "logs", ppo.LogFile)),
+	)
 }
 
 func copyCostModel(c *ppo.Checkpoint, dir string) error {
