@@ -48,8 +48,8 @@ reference schedules of the nine benchmarks, uniform random search, and the same 
 before training; all with as many trials.
 
 --set is test (generated programs), nine (the benchmarks) or a folder of .mlir files.
-Written into the run's folder: eval/SET.json and eval/SET.csv, and as SET.partial after
-each program until all are done.`,
+Written into the run's folder: eval/SET.json, .csv and .png, and as SET.partial after each
+program until all are done.`,
 		Example: `  nestling eval
   nestling eval --set nine --trials 64
   nestling eval --run results/lstm/run_1 --set test --count 40
@@ -213,13 +213,17 @@ func (s *settings) finishEvaluation(e evaluation, complete bool) error {
 			}
 		}
 	}
+	picture := base + ".png"
+	if err := report.EvaluationPlot(picture, e.rows, e.agent.Run.Model+" on "+e.flags.set+" programs"); err != nil {
+		return err
+	}
 	if s.json {
 		return json.NewEncoder(os.Stdout).Encode(e.content())
 	}
 	if err := report.Evaluation(e.rows, e.flags.Trials).Write(os.Stdout, colour()); err != nil {
 		return err
 	}
-	return s.printFiles("\n"+base+".json", base+".csv")
+	return s.printFiles("\n"+base+".json", base+".csv", picture)
 }
 
 // writeEvaluationCSV writes a line for each program: speedups over the default schedule, and

@@ -1,0 +1,95 @@
+package report
+
+import (
+	"image/color"
+	"slices"
+
+	"gonum.org/v1/plot"
+
+	"nestling/eval"
+	"nestling/stats"
+)
+
+// contestantColours are those of the contestants that a figure shows: not of unscheduled
+// loops, beside which all others look alike.
+var contestantColours = map[string]color.Color{
+	eval.Eager: orange, eval.Reference: grey, eval.Greedy: skyBlue, eval.Search: blue, eval.Untrained: green, eval.Random: purple,
+}
+
+// mostPrograms is how many programs a figure shows one by one; of more it shows families.
+const mostPrograms = 12
+
+// EvaluationPlot draws the speedups of an evaluation over the default schedule: a group of
+// bars for each program, or for each family where those are many, and their geometric means.
+func EvaluationPlot(path string, rows []*eval.Row, title string) error {
+	groups := evaluationGroups(rows)
+	b := &barChart{base: 1, suffix: "×"}
+	var keys []key
+	for _, contestant := range eval.Contestants {
+		colour, drawn := contestantColours[contestant]
+		if !drawn || len(eval.Speedups(rows, contestant)) == 0 {
+			continue
+		}
+		var series []bar
+		for _, g := range groups {
+			series = append(series, evaluationBar(g.rows, contestant))
+		}
+		b.bars, b.colours = append(b.bars, series), append(b.colours, colour)
+		keys = append(keys, key{contestant, colour})
+	}
+	for _, g := range groups {
+		b.groups = append(b.groups, g.name)
+	}
+	low, high := b.extent()
+	low, high = min(low/1.7, 0.5), max(high*1.7, 2) // room for labels
+	width := figureWidth(len(b.groups), len(b.bars)+1)
+	p := b.chart("speedup, logarithmic", low, high, width-90)
+	p.Add(level{at: 1, before: float64(len(groups)) - 1.5})
+	f := figure{
+		title: title, subtitle: "Speedup over the default schedule, higher is better; means are geometric, with 95 % interval",
+		keys: keys, plots: []*plot.Plot{p}, width: width, height: figureHeight,
+	}
+	return f.save(path)
+}
+
+// evaluationGroup are programs that share a group of bars.
+type evaluationGroup struct {
+	name string
+	rows []*eval.Row
+}
+
+// evaluationGroups are the programs or families of an evaluation, and all of them together.
+func evaluationGroups(rows []*eval.Row) []evaluationGroup {
+	var out []evaluationGroup
+	for _, r := range rows {
+		name := r.Name
+		if len(rows) > mostPrograms {
+			name = r.Family
+		}
+		at := slices.IndexFunc(out, func(g evaluationGroup) bool { return g.name == name })
+		if at < 0 {
+			at = len(out)
+			out = append(out, evaluationGroup{name: name})
+		}
+		out[at].rows = append(out[at].rows, r)
+	}
+	return append(out, evaluationGroup{geometricMeanRow, rows})
+}
+
+func evaluationBar(rows []*eval.Row, contestant string) bar {
+	values := eval.Speedups(rows, contestant)
+	if len(values) == 0 {
+		problem := "–"
+		if eval.Failures(rows, contestant) > 0 {
+			problem = "failed"
+		}
+		return bar{problem: problem}
+	}
+	mean := stats.GeometricMean(values)
+	one := bar{value: mean, low: mean, high: mean, label: ratio(mean)}
+	if len(values) > 1 {
+		interval := stats.GeometricMeanInterval(values)
+		one.low, one.high = interval.Low, interval.High
+	}
+	return one
+}
