@@ -85,9 +85,6 @@ type Search struct {
 	Seed uint64 // of the inputs and of what is drawn
 }
 
-// defaultMethod found the fastest schedules for the same budget.
-const defaultMethod = "refine"
-
 // Resolved is the search with everything that it leaves open filled in: two that resolve to
 // the same look in the same way. The greedy choice is one trial and no method.
 func (s Search) Resolved() Search {
@@ -97,7 +94,7 @@ func (s Search) Resolved() Search {
 	if s.Trials <= 1 {
 		s.Trials = math.MaxInt
 	}
-	s.Method = cmp.Or(s.Method, defaultMethod)
+	s.Method = cmp.Or(s.Method, search.DefaultMethod)
 	return s
 }
 

@@ -76,8 +76,8 @@ func TestResolved(t *testing.T) {
 	for _, c := range []struct{ given, want Search }{
 		{Search{Seed: 3}, Search{Budget: trials(1, 0), Seed: 3}},
 		{Search{Method: "tree", Budget: trials(1, 0)}, Search{Budget: trials(1, 0)}},
-		{Search{Budget: trials(1, time.Second)}, Search{Method: "refine", Budget: trials(math.MaxInt, time.Second)}},
-		{Search{Budget: trials(16, time.Second), Seed: 3}, Search{Method: "refine", Budget: trials(16, time.Second), Seed: 3}},
+		{Search{Budget: trials(1, time.Second)}, Search{Method: search.DefaultMethod, Budget: trials(math.MaxInt, time.Second)}},
+		{Search{Budget: trials(16, time.Second), Seed: 3}, Search{Method: search.DefaultMethod, Budget: trials(16, time.Second), Seed: 3}},
 		{Search{Method: "tree", Budget: trials(16, 0)}, Search{Method: "tree", Budget: trials(16, 0)}},
 	} {
 		if got := c.given.Resolved(); got != c.want {

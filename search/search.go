@@ -40,6 +40,9 @@ var Methods = map[string]Method{
 	"tree":   tree,
 }
 
+// DefaultMethod found the fastest schedules for the same budget; docs/agent.md has figures.
+const DefaultMethod = "evolve"
+
 // Method proposes schedules to a trial until that says that it is over.
 type Method func(context.Context, *trial) error
 

@@ -70,7 +70,7 @@ program until all are done.`,
 	flags.StringVar(&f.set, "set", "test", "programs: test, nine, or a folder")
 	flags.IntVar(&f.count, "count", 40, "how many test programs to generate")
 	flags.IntVar(&f.Trials, "trials", 50, "schedules of each search; 1 evaluates the first choice alone")
-	flags.StringVar(&f.Method, "search", "refine", "how the agent searches: sample, refine, evolve, beam or tree")
+	flags.StringVar(&f.Method, "search", search.DefaultMethod, "how the agent searches: sample, refine, evolve, beam or tree")
 	flags.IntVar(&f.Rounds, "rounds", 3, "how often the finalists are measured, in turns")
 	flags.Uint64Var(&f.Seed, "seed", 1, "of the test programs and of what is drawn")
 	flags.BoolVar(&f.explain, "explain", false, "print each decision of the first choice with the probabilities of its alternatives")

@@ -106,7 +106,7 @@ func (s *settings) optimizeIn(ctx context.Context, in measure.Options, source, r
 func addSearch(flags *pflag.FlagSet, s *agent.Search, trials int) {
 	flags.IntVar(&s.Trials, "trials", trials, "schedules to measure; 1 is the agent's greedy choice alone, or with --search-time as many as that allows")
 	flags.DurationVar(&s.Time, "search-time", 0, "end the search of a program after so long (0: no limit)")
-	flags.StringVar(&s.Method, "search", "", "how to search: sample, refine, evolve, beam or tree (default refine)")
+	flags.StringVar(&s.Method, "search", "", "how to search: sample, refine, evolve, beam or tree (default "+search.DefaultMethod+")")
 }
 
 // checkSearch refuses what no search can work with, before anything is started.
