@@ -47,17 +47,31 @@ type request struct {
 	Args    []argument `json:"args,omitempty"`
 	Warmup  int        `json:"warmup"`
 	Runs    int        `json:"runs"`
+	// What follows is of suite.KindGraph.
+	Layers []suite.Layer `json:"layers,omitempty"`
+	Output string        `json:"output,omitempty"`
+	Order  []int         `json:"order,omitempty"`
 }
 
 type argument struct {
-	Shape  []int `json:"shape"`
-	Weight bool  `json:"weight"`
+	Name   string      `json:"name"`
+	Shape  []int       `json:"shape"`
+	Weight bool        `json:"weight"`
+	Held   *suite.Held `json:"held,omitempty"`
 }
 
 func loadRequest(b suite.Benchmark) request {
 	r := request{Request: "load", Kind: b.Kind}
 	for _, a := range b.Args {
-		r.Args = append(r.Args, argument{a.Shape, a.Weight})
+		r.Args = append(r.Args, argument{Name: a.Name, Shape: a.Shape, Weight: a.Weight})
+	}
+	if g := b.Graph; g != nil {
+		r.Layers, r.Output, r.Order = g.Layers, g.Output, g.Order
+		for i := range r.Args {
+			if h, ok := g.Held[r.Args[i].Name]; ok {
+				r.Args[i].Held = &h
+			}
+		}
 	}
 	return r
 }

@@ -186,6 +186,51 @@ def batch_norm(gamma, beta, mean, variance):
     return layer
 
 
+def graph(layers, output, tensors, weights):
+    """A model that calls layers one after the other. It is compiled from the
+    text that a user would have written, so that no walk over the layers is in
+    its time."""
+
+    class Graph(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            for name, weight in weights.items():
+                self.register_buffer(name, weight)
+
+    namespace = {"torch": torch, "F": torch.nn.functional, "layer_norm": layer_norm}
+    exec(graph_text(layers, output, tensors, weights), namespace)
+    Graph.forward = namespace["forward"]
+    return Graph()
+
+
+def graph_text(layers, output, tensors, weights):
+    """The forward function of a graph. What no later layer reads is given back,
+    as it is where people use one name again and again."""
+    last = {name: i for i, layer in enumerate(layers) for name in layer["inputs"]}
+    made = {layer["output"] for layer in layers}
+    lines = ["def forward(self, %s):" % ", ".join(tensors)]
+    for i, layer in enumerate(layers):
+        arguments = ["self." + name if name in weights else name for name in layer["inputs"]]
+        arguments += ["%s=%r" % attribute for attribute in layer.get("attributes", {}).items()]
+        lines.append("%s = %s(%s)" % (layer["output"], layer["op"], ", ".join(arguments)))
+        lines += ["del " + name for name in set(layer["inputs"]) & made if last[name] == i]
+    return "\n    ".join(lines + ["return " + output])
+
+
+def layer_norm(x, gamma, beta, eps):
+    """Normalises the last dimension."""
+    return torch.nn.functional.layer_norm(x, gamma.shape, gamma, beta, eps)
+
+
+def held(tensor, arg):
+    """An argument as a user of PyTorch holds it."""
+    if "permutation" in arg:
+        tensor = tensor.permute(arg["permutation"])
+    if "shape" in arg:
+        return tensor.reshape(arg["shape"])
+    return tensor.contiguous(memory_format=torch.channels_last) if "permutation" in arg else tensor
+
+
 MODELS = {"matmul": matmul, "linear": linear, "conv2d": conv2d, "resnet_block": resnet_block}
 COMPILERS = ("jit", "compile")  # methods that work ahead of use
 
@@ -194,20 +239,36 @@ def load(request):
     """Builds the model from the inputs in shared memory. The answer's
     preparation is what the method does ahead of use; compilers do part of it
     in the first call."""
-    global model, inputs
+    global model, inputs, order
     model, inputs = None, ()  # what was loaded before makes room first
+    order = request.get("order")
     tensors, weights = read_inputs(request["args"])
     with torch.no_grad():
-        model = MODELS[request["kind"]](*weights).eval()
+        model = build(request, weights).eval()
         if request["method"] == "channels-last":
             model, tensors = channels_last(model, tensors)
     inputs = tuple(tensors)
     begin = time.perf_counter_ns()
     model = prepare(model, request["method"])
     with torch.inference_mode():
-        shape = list(model(*inputs).shape)
+        shape = list(result().shape)
     ahead = time.perf_counter_ns() - begin if request["method"] in COMPILERS else 0
     return {"shape": shape, "prepare": ahead}
+
+
+def build(request, weights):
+    if request["kind"] != "graph":
+        return MODELS[request["kind"]](*weights)
+    names = {True: [], False: []}  # by whether it is a weight
+    for arg in request["args"]:
+        names[arg["weight"]].append(arg["name"])
+    return graph(request["layers"], request["output"], names[False], dict(zip(names[True], weights)))
+
+
+def result():
+    """What the model gives, its dimensions in the order of the request."""
+    out = model(*inputs)
+    return out.permute(order) if order else out
 
 
 def prepare(model, method):
@@ -235,7 +296,7 @@ def read_inputs(args):
     tensors, weights, offset = [], [], 0
     for arg in args:
         count = elements(arg["shape"])
-        tensor = memory[offset : offset + count].view(arg["shape"]).clone()
+        tensor = held(memory[offset : offset + count].view(arg["shape"]).clone(), arg.get("held", {}))
         (weights if arg["weight"] else tensors).append(tensor)
         offset += count
     return tensors, weights
@@ -302,9 +363,9 @@ def timed(calls):
 def outputs(request):
     """Calls the model once more and leaves the result in shared memory."""
     with torch.inference_mode():
-        result = model(*inputs).contiguous()
-        memory = torch.from_file("/proc/self/fd/%d" % OUTPUTS, True, result.numel())
-        memory.copy_(result.view(-1))
+        out = result().contiguous()
+        memory = torch.from_file("/proc/self/fd/%d" % OUTPUTS, True, out.numel())
+        memory.copy_(out.view(-1))
     return {}
 
 

@@ -17,6 +17,7 @@ import (
 	"nestling/schedule"
 	"nestling/search"
 	"nestling/stats"
+	"nestling/suite"
 )
 
 // Case is a program to evaluate on.
@@ -24,6 +25,7 @@ type Case struct {
 	Name, Family string
 	Program      *program.Program
 	Reference    schedule.Schedule // the best known by other means; nil if there is none
+	PyTorch      *suite.Benchmark  // the program as PyTorch is given it; nil if it is not
 }
 
 // Options say whom to evaluate, and how.
@@ -36,7 +38,8 @@ type Options struct {
 	Seed   uint64
 	// Rounds is how often the finalists are measured, in turns.
 	Rounds int
-	// Eager times a program in PyTorch, in nanoseconds; nil where there is none.
+	// Eager times a program in PyTorch, in nanoseconds, if the case tells how; nil where
+	// there is no PyTorch.
 	Eager func(context.Context, Case) (float64, error)
 }
 
@@ -174,7 +177,7 @@ func (r *Row) judge(ctx context.Context, lab env.Lab, m schedule.Machine, c Case
 			}
 		}
 		times = append(times, outcomes[0].Nanoseconds)
-		if o.Eager == nil {
+		if o.Eager == nil || c.PyTorch == nil {
 			continue
 		}
 		if t, err := o.Eager(ctx, c); err == nil {

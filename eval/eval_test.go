@@ -12,6 +12,7 @@ import (
 	"nestling/policy"
 	"nestling/schedule"
 	"nestling/schedule/scheduletest"
+	"nestling/suite"
 )
 
 var machine = schedule.Machine{Threads: 2, VectorLanes: 16}
@@ -53,7 +54,7 @@ func TestRowsHoldEveryContestant(t *testing.T) {
 	reference := "matmul1: V\nfill0: V\n"
 	usual := 1 + float64(len(schedule.Default(p, machine).String()))
 	eager := func(context.Context, Case) (float64, error) { return 1000 * usual / 1024, nil }
-	row, err := Run(t.Context(), &lab{}, machine, Case{Name: "product", Program: p, Reference: scheduletest.Parse(t, reference)},
+	row, err := Run(t.Context(), &lab{}, machine, Case{Name: "product", Program: p, Reference: scheduletest.Parse(t, reference), PyTorch: &suite.Benchmark{}},
 		Options{Policy: untrained(t), Trials: 20, Method: "refine", Seed: 1, Rounds: 2, Eager: eager})
 	if err != nil {
 		t.Fatal(err)
@@ -123,13 +124,29 @@ func TestEagerThatFailsOnceHasNoSpeed(t *testing.T) {
 		}
 		return 1000, nil
 	}
-	row, err := Run(t.Context(), &lab{}, machine, Case{Name: "product", Program: envtest.Matmul(8, 16, 32)},
+	row, err := Run(t.Context(), &lab{}, machine, Case{Name: "product", Program: envtest.Matmul(8, 16, 32), PyTorch: &suite.Benchmark{}},
 		Options{Policy: untrained(t), Trials: 1, Rounds: 3, Eager: eager})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s, ok := row.Speedups[Eager]; ok || row.Failures[Eager] != "out of memory" {
 		t.Errorf("eager: speedup %g, failures %v", s, row.Failures)
+	}
+}
+
+// What PyTorch is not given is not asked of it, and is no failure.
+func TestEagerIsAskedForWhatItCanRun(t *testing.T) {
+	eager := func(context.Context, Case) (float64, error) { return 0, errors.New("asked") }
+	row, err := Run(t.Context(), &lab{}, machine, Case{Name: "product", Program: envtest.Matmul(8, 16, 32)},
+		Options{Policy: untrained(t), Trials: 1, Rounds: 1, Eager: eager})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if why, failed := row.Failures[Eager]; failed {
+		t.Errorf("PyTorch failed: %s", why)
+	}
+	if _, known := row.Beats(Greedy, Eager); known {
+		t.Error("greedy is compared with a PyTorch that was not asked")
 	}
 }
 

@@ -2,7 +2,6 @@ package suite
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 )
@@ -109,9 +108,9 @@ func drawMatmul(rng *rand.Rand, w *writer) {
 	a := w.input("a", m, k)
 	var c value
 	if chance(rng, 20) {
-		c = w.matmulTransposed(a, w.input("b", n, k), w.fill(0, m, n))
+		c = w.productTransposed(a, w.input("b", n, k))
 	} else {
-		c = w.matmul(a, w.arg("b", []int{k, n}, chance(rng, 30)), w.fill(0, m, n))
+		c = w.product(a, w.arg("b", []int{k, n}, chance(rng, 30)))
 	}
 	if chance(rng, 40) {
 		c = w.addBias(c, w.weight("bias", n))
@@ -127,11 +126,11 @@ func drawLinear(rng *rand.Rand, w *writer) {
 func drawBatchMatmul(rng *rand.Rand, w *writer) {
 	batch := bound(rng, headBounds)
 	m, n, k := bound(rng, wideBounds), bound(rng, wideBounds), bound(rng, tokenBounds)
-	a, init := w.input("a", batch, m, k), w.fill(0, batch, m, n)
+	a := w.input("a", batch, m, k)
 	if chance(rng, 40) {
-		w.result(w.batchMatmulTransposed(a, w.input("b", batch, n, k), init))
+		w.result(w.batchProductTransposed(a, w.input("b", batch, n, k)))
 	} else {
-		w.result(w.batchMatmul(a, w.input("b", batch, k, n), init))
+		w.result(w.batchProduct(a, w.input("b", batch, k, n)))
 	}
 }
 
@@ -362,9 +361,9 @@ func drawReduce(rng *rand.Rand, w *writer) {
 		x = w.multiply(x, x)
 	}
 	if chance(rng, 60) {
-		w.result(w.fold("arith.addf", 0, x, dimensions...))
+		w.result(w.sum(x, dimensions...))
 	} else {
-		w.result(w.fold("arith.maximumf", -math.MaxFloat32, x, dimensions...))
+		w.result(w.largest(x, dimensions...))
 	}
 }
 
@@ -373,10 +372,10 @@ func drawTranspose(rng *rand.Rand, w *writer) {
 	x := w.input("x", drawShape(rng)...)
 	switch {
 	case len(x.shape) == 2:
-		w.result(w.transpose(x, 1, 0))
+		w.result(w.reorder(x, 1, 0))
 	case chance(rng, 50):
-		w.result(w.transpose(x, 0, 2, 3, 1))
+		w.result(w.reorder(x, 0, 2, 3, 1))
 	default:
-		w.result(w.transpose(x, 0, 3, 1, 2))
+		w.result(w.reorder(x, 0, 3, 1, 2))
 	}
 }

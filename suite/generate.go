@@ -18,6 +18,13 @@ type Program struct {
 	// family; empty where nobody told.
 	Family string
 	Flops  float64 // floating-point operations of one run of a generated program
+	// Graph is the program in PyTorch's terms; nil where nobody told, as of a user's file.
+	Graph *Graph
+}
+
+// Benchmark is a program that has a Graph as what runs benchmarks takes it.
+func (p Program) Benchmark() Benchmark {
+	return Benchmark{Name: p.Name, Kind: KindGraph, Module: p.Module, Args: p.Graph.Args, Result: p.Graph.Result, Flops: p.Flops, Graph: p.Graph}
 }
 
 // Split is a part of the generated programs.
@@ -97,7 +104,7 @@ func GeneratedFamilies() []string {
 func programs(generated []member) []Program {
 	var all []Program
 	for _, m := range generated {
-		all = append(all, Program{Name: m.name, Module: m.module(), Family: m.family, Flops: m.flops})
+		all = append(all, Program{Name: m.name, Module: m.module(), Family: m.family, Flops: m.flops, Graph: m.graph()})
 	}
 	return all
 }

@@ -27,6 +27,8 @@ const (
 	// channels. Arguments: x [n,c,h,w], then weight [c,c,3,3], gamma, beta,
 	// mean, variance [c] of the first and of the second half.
 	KindResNetBlock Kind = "resnet_block"
+	// KindGraph is what the benchmark's Graph says.
+	KindGraph Kind = "graph"
 )
 
 // Epsilon is what batch normalisation adds to the variance, PyTorch's default.
@@ -59,6 +61,7 @@ type Benchmark struct {
 	Result      []int   // shape of the one result
 	Flops       float64 // floating-point operations of one run, a multiply and an add counted as two
 	Operations  []Operation
+	Graph       *Graph // of KindGraph
 }
 
 // Nine returns the nine benchmarks, in the order in which they are reported.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"nestling/program"
 )
 
@@ -69,10 +71,10 @@ func TestFind(t *testing.T) {
 
 func TestGenerateIsDeterministic(t *testing.T) {
 	few, many := Generate(Train, 7, 20), Generate(Train, 7, 40)
-	if !slices.Equal(few, many[:20]) {
+	if !cmp.Equal(few, many[:20]) {
 		t.Error("20 programs are not the first 20 of 40 of the same seed")
 	}
-	if slices.Equal(few, Generate(Train, 8, 20)) {
+	if cmp.Equal(few, Generate(Train, 8, 20)) {
 		t.Error("two seeds give the same programs")
 	}
 }
@@ -163,7 +165,7 @@ func isBlocked(o Operation) bool {
 
 func TestGenerateFamilies(t *testing.T) {
 	all, err := GenerateFamilies(Test, 4, 30, nil)
-	if err != nil || !slices.Equal(all, Generate(Test, 4, 30)) {
+	if err != nil || !cmp.Equal(all, Generate(Test, 4, 30)) {
 		t.Errorf("no families are not all of them: %v", err)
 	}
 	some, err := GenerateFamilies(Train, 4, 30, []string{"residual", "softmax"})

@@ -10,7 +10,8 @@ import (
 
 // writer writes one module, operation by operation. Benchmarks and generated
 // programs are both written by it, so both speak the same MLIR, and both leave
-// a record of their iteration spaces by which they are kept apart.
+// a record of their iteration spaces by which they are kept apart. Layers are
+// recorded as PyTorch's, too: see graph.
 type writer struct {
 	name       string
 	args       []Arg
@@ -19,6 +20,9 @@ type writer struct {
 	next       int // number of the next SSA value
 	flops      float64
 	operations []Operation
+	layers     map[string]Layer // by what they make
+	held       map[string]Held  // by argument
+	order      []int            // of the result's dimensions, see Graph
 }
 
 // value is an SSA name with its tensor shape.
@@ -39,7 +43,9 @@ func tensorType(shape []int) string {
 	return b.String()
 }
 
-func newWriter(name string) *writer { return &writer{name: name} }
+func newWriter(name string) *writer {
+	return &writer{name: name, layers: map[string]Layer{}, held: map[string]Held{}}
+}
 
 func (w *writer) input(name string, shape ...int) value  { return w.arg(name, shape, false) }
 func (w *writer) weight(name string, shape ...int) value { return w.arg(name, shape, true) }

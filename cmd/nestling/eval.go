@@ -43,9 +43,10 @@ func evalCommand(s *settings) *cobra.Command {
 		Use:   "eval",
 		Short: "How good an agent is on programs it has not seen",
 		Long: `Lets an agent schedule programs that it was not trained on, and measures its first
-choice and its best of some trials beside unscheduled loops, the default schedule, the
-reference schedules of the nine benchmarks, uniform random search, and the same network
-before training; all with as many trials.
+choice and its best of some trials beside unscheduled loops, the default schedule, PyTorch
+eager, the reference schedules of the nine benchmarks, uniform random search, and the same
+network before training; all with as many trials. PyTorch runs the benchmarks and generated
+programs, not those of a folder.
 
 --set is test (generated programs), nine (the benchmarks) or a folder of .mlir files.
 Written into the run's folder: eval/SET.json, .csv and .png, and as SET.partial after each
@@ -98,7 +99,7 @@ func (s *settings) eval(ctx context.Context, f evalFlags) (err error) {
 			return err
 		}
 	}
-	if f.set == "nine" {
+	if slices.ContainsFunc(cases, func(c eval.Case) bool { return c.PyTorch != nil }) {
 		if f.Eager, err = s.eager(ctx, lab); err != nil {
 			fmt.Fprintln(os.Stderr, "without PyTorch:", err)
 		}
@@ -147,16 +148,29 @@ func (s *settings) cases(ctx context.Context, lab *measure.Lab, f evalFlags) ([]
 	cases := make([]eval.Case, len(programs))
 	for i, p := range programs {
 		cases[i] = eval.Case{Name: sources[i].Name, Family: sources[i].Family, Program: p}
-		if f.set != "nine" {
-			continue
+		switch {
+		case f.set == "nine":
+			if err := s.knowBenchmark(&cases[i], lab.Options().Threads); err != nil {
+				return nil, err
+			}
+		case sources[i].Graph != nil:
+			b := sources[i].Benchmark()
+			cases[i].PyTorch = &b
 		}
-		reference, err := schedules.Find(sources[i].Name, lab.Options().Threads, s.tolerance)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		cases[i].Reference = reference.Schedule
 	}
 	return cases, nil
+}
+
+// knowBenchmark adds what is known of one of the nine.
+func (s *settings) knowBenchmark(c *eval.Case, threads int) error {
+	reference, err := schedules.Find(c.Name, threads, s.tolerance)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	c.Reference = reference.Schedule
+	b, err := suite.Find(c.Name)
+	c.PyTorch = &b
+	return err
 }
 
 // explain prints how the agent came to its first choices.
