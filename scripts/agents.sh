@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains agents from nothing, evaluates them, and writes docs/agents.md:
 #
-#   LSTM            SEEDS times: MINUTES to find schedules, then anew ANEW minutes from them
+#   LSTM            SEEDS times, MINUTES each
 #   the paper's     its preset, MINUTES
 #   other models    each TAUGHT minutes, from the schedules that the first LSTM met
 #
@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-SEEDS=${SEEDS:-3} MINUTES=${MINUTES:-40} ANEW=${ANEW:-15} TAUGHT=${TAUGHT:-6} PROGRAMS=${PROGRAMS:-1000}
+SEEDS=${SEEDS:-3} MINUTES=${MINUTES:-40} TAUGHT=${TAUGHT:-6} PROGRAMS=${PROGRAMS:-1000}
 NINE=${NINE:-64} TEST=${TEST:-50} LONG=${LONG:-256}
 STATE=${STATE:-results/agents} PAGE=${PAGE:-docs/agents.md}
 mkdir -p "$STATE"
@@ -28,12 +28,6 @@ agent() {
   fi
 }
 
-# taught MODEL NAME SEED MINUTES trains an agent from the schedules that another met.
-taught() {
-  agent "$2" "$4" --model "$1" --programs "$PROGRAMS" --seed "$3" \
-    --teacher "$(cat "$STATE/found-$3")" --config docs/examples/taught.json
-}
-
 # evaluated NAME SET TRIALS evaluates an agent unless that was done. An evaluation that
 # was interrupted keeps what it has measured, but is done again.
 evaluated() {
@@ -45,12 +39,12 @@ evaluated() {
 names=()
 for seed in $(seq "$SEEDS"); do
   names+=("lstm-$seed")
-  agent "found-$seed" "$MINUTES" --model lstm --programs "$PROGRAMS" --seed "$seed"
-  taught lstm "lstm-$seed" "$seed" "$ANEW"
+  agent "lstm-$seed" "$MINUTES" --model lstm --programs "$PROGRAMS" --seed "$seed"
 done
 agent paper "$MINUTES" --preset paper --programs "$PROGRAMS" --seed 1
 for model in distilbert gpt-2 convnext; do
-  taught "$model" "$model" 1 "$TAUGHT"
+  agent "$model" "$TAUGHT" --model "$model" --programs "$PROGRAMS" --seed 1 \
+    --teacher "$(cat "$STATE/lstm-1")" --config docs/examples/taught.json
 done
 names+=(distilbert gpt-2 convnext paper)
 
