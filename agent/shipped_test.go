@@ -29,6 +29,9 @@ func TestShippedCheckpointsAreRuns(t *testing.T) {
 		if a.policy.Name() != model || !strings.Contains(a.String(), filepath.Base(a.Checkpoint)) {
 			t.Errorf("%s is unpacked as %s", model, a)
 		}
+		if a.Cost() == nil {
+			t.Errorf("%s ships without a cost model", model)
+		}
 		log, err := results.ReadLog[ppo.Metrics](filepath.Join(run.Logs(), ppo.LogFile))
 		if err != nil || len(log) == 0 {
 			t.Errorf("%s: %d iterations in its log (%v)", model, len(log), err)
