@@ -248,7 +248,7 @@ func TestKeyOf(t *testing.T) {
 			t.Errorf("another %s is the same key", name)
 		}
 	}
-	if identity(func(g *given) { g.s.Method = "refine" }) != same {
+	if identity(func(g *given) { g.s.Method = search.DefaultMethod }) != same {
 		t.Error("the default method, when it is named, is another key")
 	}
 	if one, two := identity(func(g *given) { g.s.Trials = 1 }), identity(func(g *given) { g.s.Trials, g.s.Method = 1, "tree" }); one != two {
