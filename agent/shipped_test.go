@@ -9,7 +9,6 @@ import (
 
 	"nestling/ppo"
 	"nestling/results"
-	"nestling/schedule"
 )
 
 // What ships is a run like any other: its checkpoint loads, and its log is there.
@@ -18,21 +17,14 @@ func TestShippedCheckpointsAreRuns(t *testing.T) {
 		t.Fatal("no checkpoint is shipped")
 	}
 	for _, model := range Shipped() {
-		run, err := Unpack(t.TempDir(), model)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a, err := Load(run, schedule.Machine{Threads: 2, VectorLanes: 16}, false)
-		if err != nil {
-			t.Fatal(err)
-		}
+		a := unpacked(t, model)
 		if a.policy.Name() != model || !strings.Contains(a.String(), filepath.Base(a.Checkpoint)) {
 			t.Errorf("%s is unpacked as %s", model, a)
 		}
 		if a.Cost() == nil {
 			t.Errorf("%s ships without a cost model", model)
 		}
-		log, err := results.ReadLog[ppo.Metrics](filepath.Join(run.Logs(), ppo.LogFile))
+		log, err := results.ReadLog[ppo.Metrics](filepath.Join(a.Run.Logs(), ppo.LogFile))
 		if err != nil || len(log) == 0 {
 			t.Errorf("%s: %d iterations in its log (%v)", model, len(log), err)
 		}

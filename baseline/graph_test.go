@@ -18,7 +18,7 @@ const ofEach = 24
 // TestGraphsMeanTheSame runs the least of many generated programs of every family in
 // PyTorch, and compares each with what its MLIR text says, computed by the interpreter.
 func TestGraphsMeanTheSame(t *testing.T) {
-	p := startEager(t)
+	p := start(t, baseline.Eager)
 	c := compiler.New()
 	defer c.Close()
 	for _, family := range suite.GeneratedFamilies() {
@@ -27,34 +27,12 @@ func TestGraphsMeanTheSame(t *testing.T) {
 				t.Errorf("%s has no graph\n%s", g.Name, g.Module)
 				continue
 			}
-			analysed, err := c.Analyse([]byte(g.Module), g.Name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			inputs := reference.Inputs(analysed, 1)
-			want, err := reference.Compute(analysed, inputs)
-			if err != nil {
-				t.Fatal(err)
-			}
+			inputs, want := interpreted(t, c, g.Module, g.Name)
 			if err := twice(t.Context(), p, g.Benchmark(), inputs, want); err != nil {
 				t.Errorf("%s: %v\n%s%v", g.Name, err, g.Module, g.Graph.Layers)
 			}
 		}
 	}
-}
-
-func startEager(t *testing.T) *baseline.Process {
-	t.Helper()
-	python, err := baseline.FindPython(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := baseline.Start(t.Context(), baseline.Options{Python: python, Method: baseline.Eager, Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.Close() })
-	return p
 }
 
 // small are the programs of a family with the least work.

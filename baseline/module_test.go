@@ -12,15 +12,7 @@ import (
 // TestModulesMeanTheSame compares PyTorch with what the MLIR text of each kind
 // of benchmark says, computed by the interpreter.
 func TestModulesMeanTheSame(t *testing.T) {
-	python, err := baseline.FindPython(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := baseline.Start(t.Context(), baseline.Options{Python: python, Method: baseline.JIT, Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
+	p := start(t, baseline.JIT)
 	c := compiler.New()
 	defer c.Close()
 	for _, b := range []suite.Benchmark{
@@ -29,15 +21,7 @@ func TestModulesMeanTheSame(t *testing.T) {
 		suite.Conv2D("conv", suite.Conv{Batch: 2, In: 3, Height: 7, Width: 8, Out: 4, Kernel: 3}),
 		suite.ResNetBlock("block", 2, 4, 7, 8),
 	} {
-		analysed, err := c.Analyse([]byte(b.Module), b.Name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		inputs := reference.Inputs(analysed, 1)
-		want, err := reference.Compute(analysed, inputs)
-		if err != nil {
-			t.Fatal(err)
-		}
+		inputs, want := interpreted(t, c, b.Module, b.Name)
 		if _, err := p.Load(t.Context(), b, inputs); err != nil {
 			t.Fatal(err)
 		}
@@ -49,4 +33,34 @@ func TestModulesMeanTheSame(t *testing.T) {
 			t.Errorf("%s: %v", b.Name, err)
 		}
 	}
+}
+
+// start starts a PyTorch that ends with the test.
+func start(t *testing.T, m baseline.Method) *baseline.Process {
+	t.Helper()
+	python, err := baseline.FindPython(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := baseline.Start(t.Context(), baseline.Options{Python: python, Method: m, Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
+// interpreted are inputs of a module and what it makes of them, by the interpreter.
+func interpreted(t *testing.T, c *compiler.Compiler, module, name string) ([][]float32, *reference.Reference) {
+	t.Helper()
+	analysed, err := c.Analyse([]byte(module), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs := reference.Inputs(analysed, 1)
+	want, err := reference.Compute(analysed, inputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inputs, want
 }

@@ -50,6 +50,9 @@ func (f Feedback) Reward() float64 {
 	return min(max(f.LogSpeedup/math.Ln10, -RewardLimit), RewardLimit)
 }
 
+// RewardUncertainty is the standard error of Reward within its limits.
+func (f Feedback) RewardUncertainty() float64 { return f.Uncertainty / math.Ln10 }
+
 // Baseline is the time of a program's default schedule.
 type Baseline struct {
 	Ratio       float64 `json:"ratio"` // to the probe, as measure.Outcome.Ratio

@@ -39,15 +39,16 @@ func WriteAgents(path string, runs []*results.Run) error {
 	b.WriteString("# Agents\n\nWritten by `make agents`; every figure is from one machine and can be made again there. [How agents work](agent.md).\n\n" +
 		"Agents keep each thread on a core of its own while they learn and are evaluated, and PyTorch's go where the system puts them: `nestling bench` is what compares the two on equal terms.\n\n")
 	writeMachine(&b)
-	trainings, err := trainingsOf(runs)
+	agents, err := readHistories(runs)
 	if err != nil {
 		return err
 	}
+	trainings := trainingsOf(agents)
 	writeTrainings(&b, trainings)
 	if err := writeCurves(&b, path, trainings); err != nil {
 		return err
 	}
-	evaluations, err := readEvaluations(runs)
+	evaluations, err := readEvaluations(agents)
 	if err != nil {
 		return err
 	}
@@ -60,16 +61,24 @@ func WriteAgents(path string, runs []*results.Run) error {
 	return results.WriteFile(path, b.Bytes())
 }
 
-// trainingsOf are the histories of runs and of all their teachers, a teacher before what it
-// taught and each of them once.
-func trainingsOf(runs []*results.Run) ([]history, error) {
+func readHistories(runs []*results.Run) ([]history, error) {
 	var all []history
-	seen := map[string]bool{}
 	for _, run := range runs {
 		h, err := readHistory(run)
 		if err != nil {
 			return nil, err
 		}
+		all = append(all, h)
+	}
+	return all, nil
+}
+
+// trainingsOf are the histories of agents and of all their teachers, a teacher before what
+// it taught and each of them once.
+func trainingsOf(agents []history) []history {
+	var all []history
+	seen := map[string]bool{}
+	for _, h := range agents {
 		for i, s := range h.stages {
 			if dir := absolute(s.run.Dir); !seen[dir] {
 				seen[dir] = true
@@ -77,7 +86,7 @@ func trainingsOf(runs []*results.Run) ([]history, error) {
 			}
 		}
 	}
-	return all, nil
+	return all
 }
 
 // writeTrainings writes the table of trainings.
@@ -175,14 +184,11 @@ func agentName(h history) string {
 // sets are what agents are evaluated on, with the words for them.
 var sets = [][2]string{{"nine", "the nine benchmarks"}, {"test", "test programs"}}
 
-// readEvaluations reads what there is of each run, in order.
-func readEvaluations(runs []*results.Run) ([]evaluation, error) {
+// readEvaluations reads what there is of each agent, in order.
+func readEvaluations(agents []history) ([]evaluation, error) {
 	var all []evaluation
-	for _, run := range runs {
-		h, err := readHistory(run)
-		if err != nil {
-			return nil, err
-		}
+	for _, h := range agents {
+		run := h.own().run
 		for _, set := range sets {
 			content, err := os.ReadFile(filepath.Join(run.Dir, "eval", set[0]+".json"))
 			if errors.Is(err, fs.ErrNotExist) {

@@ -97,7 +97,8 @@ func (l *Lab) keyOf(program, schedule string, cold bool) database.Key {
 // Conditions are what times depend on beside program and schedule: the machine, the threads,
 // and the version of the code generator.
 func (l *Lab) Conditions() string {
-	return fmt.Sprintf("%s, %d threads, code generator %s", l.options.machine(), l.options.Threads, codegen.Version)
+	here := l.keyOf("", "", false)
+	return fmt.Sprintf("%s, %d threads, code generator %s", here.Machine, here.Threads, here.Codegen)
 }
 
 // remember stores a job's outcome, unless repeating it might end otherwise.

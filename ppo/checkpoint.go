@@ -87,14 +87,11 @@ func LoadBest(run *results.Run) (*Checkpoint, error) {
 }
 
 func load(dir string) (*Checkpoint, error) {
-	c := &Checkpoint{Dir: dir}
-	content, err := os.ReadFile(filepath.Join(dir, results.StateFile))
+	s, err := readState(dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(content, &c.State); err != nil {
-		return nil, fmt.Errorf("%s is not a training's state: %w", results.StateFile, err)
-	}
+	c := &Checkpoint{Dir: dir, State: s}
 	if err := c.verify(results.PolicyFile); err != nil {
 		return nil, err
 	}
@@ -105,6 +102,17 @@ func load(dir string) (*Checkpoint, error) {
 		return nil, err
 	}
 	return c, c.loadCost()
+}
+
+func readState(dir string) (s State, err error) {
+	content, err := os.ReadFile(filepath.Join(dir, results.StateFile))
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(content, &s); err != nil {
+		return s, fmt.Errorf("%s is not a training's state: %w", results.StateFile, err)
+	}
+	return s, nil
 }
 
 // verify reports whether a file is, bit for bit, what training wrote.
@@ -247,13 +255,17 @@ func (t *trainer) forget() {
 }
 
 // Conditions tells under which conditions a run has measured what it goes on from; "" if it
-// has no checkpoint that can be read.
+// has no checkpoint whose state can be read.
 func Conditions(run *results.Run) string {
-	c, err := LoadLatest(run)
+	dir, err := run.LatestCheckpoint()
 	if err != nil {
 		return ""
 	}
-	return c.State.Conditions
+	s, err := readState(dir)
+	if err != nil {
+		return ""
+	}
+	return s.Conditions
 }
 
 // save writes the checkpoint of the iteration just finished, and removes those

@@ -53,7 +53,7 @@ func (t *trainer) remember(ctx context.Context, episodes []*episode) error {
 // more than luck and by more than the measurement's standard error.
 func (t *trainer) clearlyBest(e *episode) bool {
 	best, known := t.state.Memories[e.task.Program.Hash]
-	margin := max(clearlyBetter, e.feedback.Uncertainty/math.Ln10)
+	margin := max(clearlyBetter, e.feedback.RewardUncertainty())
 	return e.feedback.Measured() && (!known || e.feedback.Reward() >= best.Reward+margin)
 }
 

@@ -95,7 +95,7 @@ func summarize(episodes []*episode) Metrics {
 		}
 		if f.Measured() {
 			m.BestSpeedup = max(m.BestSpeedup, math.Exp(f.LogSpeedup))
-			uncertainties = append(uncertainties, f.Uncertainty/math.Ln10)
+			uncertainties = append(uncertainties, f.RewardUncertainty())
 		}
 		if e.prefix != nil {
 			continue

@@ -155,6 +155,14 @@ type TrainOptions struct {
 	Report func(Metrics) error
 }
 
+// report tells the metrics of an iteration to whoever wants them.
+func (o TrainOptions) report(m Metrics) error {
+	if o.Report == nil {
+		return nil
+	}
+	return o.Report(m)
+}
+
 // Train trains until the settings, the budget or ctx end it, which is no error.
 // Every iteration ends with a checkpoint, and a run that has one goes on from
 // the newest. An iteration that ctx cuts short leaves nothing behind but what
@@ -320,10 +328,7 @@ func (t *trainer) keep(m Metrics) error {
 	if err := t.save(); err != nil {
 		return err
 	}
-	if t.Report == nil {
-		return nil
-	}
-	return t.Report(m)
+	return t.report(m)
 }
 
 // step is one decision with what it was worth.

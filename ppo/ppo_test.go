@@ -688,3 +688,14 @@ func TestMeasurementsStayWhereTheyWereMade(t *testing.T) {
 		}
 	}
 }
+
+// Nobody has to listen.
+func TestWithoutAReport(t *testing.T) {
+	var curve []Metrics
+	o := training(t, t.TempDir(), 1, &curve)
+	o.Report = nil
+	train(t, o)
+	if err := Random(t.Context(), o); err != nil {
+		t.Error(err)
+	}
+}

@@ -30,7 +30,7 @@ func Random(ctx context.Context, o TrainOptions) error {
 		}
 		m := summarize(episodes)
 		m.Iteration = i + 1
-		if err := o.Report(m); err != nil {
+		if err := o.report(m); err != nil {
 			return err
 		}
 	}

@@ -241,17 +241,22 @@ func (c *Comparison) SpeedupPlot(path string) error {
 		b.groups = append(b.groups, row.Benchmark)
 	}
 	b.groups = append(b.groups, geometricMeanRow)
+	f := b.speedups(1.35)
+	f.title = fmt.Sprintf("Speedup over %s, higher is better", baseline)
+	f.subtitle = joined("Ratio of medians with 95 % interval; ~ may be chance", c.conditionsLine())
+	f.keys = keys
+	return f.save(path)
+}
+
+// speedups is a figure of bars that are speedups, the last group their means, with room for
+// labels beyond the bars: that factor of the least and the largest.
+func (b *barChart) speedups(room float64) figure {
 	low, high := b.extent()
-	low, high = min(low/1.35, 0.5), max(high*1.35, 2)
+	low, high = min(low/room, 0.5), max(high*room, 2)
 	width := figureWidth(len(b.groups), len(b.bars)+1)
 	p := b.chart("speedup, logarithmic", low, high, width-90)
-	p.Add(level{at: 1, before: float64(len(c.Rows)) - 0.5})
-	f := figure{
-		title:    fmt.Sprintf("Speedup over %s, higher is better", baseline),
-		subtitle: joined("Ratio of medians with 95 % interval; ~ may be chance", c.conditionsLine()),
-		keys:     keys, plots: []*plot.Plot{p}, width: width, height: figureHeight,
-	}
-	return f.save(path)
+	p.Add(level{at: 1, before: float64(len(b.groups)) - 1.5})
+	return figure{plots: []*plot.Plot{p}, width: width, height: figureHeight}
 }
 
 func speedupBar(s Speedup) bar {

@@ -4,10 +4,7 @@ import (
 	"image/color"
 	"slices"
 
-	"gonum.org/v1/plot"
-
 	"nestling/eval"
-	"nestling/stats"
 )
 
 // contestantColours are those of the contestants that a figure shows: not of unscheduled
@@ -40,15 +37,9 @@ func EvaluationPlot(path string, rows []*eval.Row, title string) error {
 	for _, g := range groups {
 		b.groups = append(b.groups, g.name)
 	}
-	low, high := b.extent()
-	low, high = min(low/1.7, 0.5), max(high*1.7, 2) // room for labels
-	width := figureWidth(len(b.groups), len(b.bars)+1)
-	p := b.chart("speedup, logarithmic", low, high, width-90)
-	p.Add(level{at: 1, before: float64(len(groups)) - 1.5})
-	f := figure{
-		title: title, subtitle: "Speedup over the default schedule, higher is better; means are geometric, with 95 % interval",
-		keys: keys, plots: []*plot.Plot{p}, width: width, height: figureHeight,
-	}
+	f := b.speedups(1.7)
+	f.title, f.keys = title, keys
+	f.subtitle = "Speedup over the default schedule, higher is better; means are geometric, with 95 % interval"
 	return f.save(path)
 }
 
@@ -77,19 +68,17 @@ func evaluationGroups(rows []*eval.Row) []evaluationGroup {
 }
 
 func evaluationBar(rows []*eval.Row, contestant string) bar {
-	values := eval.Speedups(rows, contestant)
-	if len(values) == 0 {
+	m := eval.MeanOf(eval.Speedups(rows, contestant), len(rows))
+	if m.Programs == 0 {
 		problem := "–"
 		if eval.Failures(rows, contestant) > 0 {
 			problem = "failed"
 		}
 		return bar{problem: problem}
 	}
-	mean := stats.GeometricMean(values)
-	one := bar{value: mean, low: mean, high: mean, label: ratio(mean)}
-	if len(values) > 1 {
-		interval := stats.GeometricMeanInterval(values)
-		one.low, one.high = interval.Low, interval.High
+	one := bar{value: m.Value, low: m.Value, high: m.Value, label: ratio(m.Value)}
+	if m.Programs > 1 {
+		one.low, one.high = m.Interval.Low, m.Interval.High
 	}
 	return one
 }
