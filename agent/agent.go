@@ -102,7 +102,7 @@ func (s Search) Resolved() Search {
 func (a *Agent) Choose(ctx context.Context, lab env.Lab, p *program.Program, s Search) (Choice, error) {
 	s = s.Resolved()
 	if s.Trials == 1 {
-		return Choice{Schedule: search.Greedy(a.policy, p, a.machine, a.rules), By: "greedy"}, nil
+		return Choice{Schedule: search.Greedy(a.policy, a.cost, p, a.machine, a.rules), By: "greedy"}, nil
 	}
 	method, err := search.Find(s.Method)
 	if err != nil {
@@ -135,7 +135,8 @@ const alternatives = 5
 // decimal logarithm of a speedup) to be above the average of episodes on the program.
 func (a *Agent) Explain(p *program.Program) []string {
 	var lines []string
-	e := env.NewSpace(p, a.machine, a.rules).NewEpisode()
+	space := env.NewSpace(p, a.machine, a.rules)
+	e := space.NewEpisode()
 	for !e.Done() {
 		probabilities, values := a.policy.Foresee([]*env.Episode{e})
 		labels := e.Labels()
@@ -152,6 +153,13 @@ func (a *Agent) Explain(p *program.Program) []string {
 		if _, err := e.Answer(order[0]); err != nil {
 			panic("agent: an option is refused: " + err.Error())
 		}
+	}
+	steps, err := space.NewEpisode().Retrace(e.Answers())
+	if err != nil {
+		panic("agent: answers that were possible are not: " + err.Error())
+	}
+	if usual := a.cost.Instead(space, steps); usual != nil {
+		lines, e = append(lines, "  the cost model finds the default schedule faster"), usual
 	}
 	return append(lines, strings.Split(strings.TrimSpace(e.Schedule().String()), "\n")...)
 }

@@ -90,7 +90,7 @@ func TestResolved(t *testing.T) {
 func TestExplain(t *testing.T) {
 	a := untrained(t)
 	lines := a.Explain(target)
-	chosen := strings.Split(strings.TrimSpace(search.Greedy(a.policy, target, a.machine, a.rules).String()), "\n")
+	chosen := strings.Split(strings.TrimSpace(search.Greedy(a.policy, a.cost, target, a.machine, a.rules).String()), "\n")
 	questions := lines[:len(lines)-len(chosen)]
 	if len(questions) < 2 || strings.Join(lines[len(questions):], "\n") != strings.Join(chosen, "\n") {
 		t.Fatalf("explained by\n%s", strings.Join(lines, "\n"))

@@ -29,8 +29,9 @@ type Episode struct {
 	waiting []string // operations whose rewrites are to come
 	current string   // the operation being rewritten
 
-	order []int // of operations, for loop actions
-	at    int   // index into order
+	order []int             // of operations, for loop actions
+	at    int               // index into order
+	usual []schedule.Action // what the default schedule does with the loops of the current one
 
 	past    []pastAction
 	answers []int // to the questions that were asked
@@ -85,16 +86,18 @@ func (e *Episode) nextRewritten() {
 	}
 	e.current = ""
 	e.order = e.state.Order()
-	e.skipPrepared()
+	e.beginLoops()
 }
 
-// skipPrepared gives operations that are computed ahead of time their default schedule.
-func (e *Episode) skipPrepared() {
+// beginLoops comes to the next operation whose loops are to be arranged: those that are
+// computed ahead of time are given their default schedule.
+func (e *Episode) beginLoops() {
 	p := e.stage.program
 	for e.at < len(e.order) && p.Values[p.Ops[e.order[e.at]].Result].Weight {
 		e.state.ApplyDefault(e.order[e.at], e.space.machine)
 		e.at++
 	}
+	e.usual = e.usualLoops()
 }
 
 // Answer answers the open question by an index into its options, and reports whether
@@ -161,7 +164,7 @@ func (e *Episode) act(a action) error {
 	e.past = append(e.past, pastAction{e.self().Name, a.action()})
 	if e.state.Done(op) {
 		e.at++
-		e.skipPrepared()
+		e.beginLoops()
 	}
 	return nil
 }

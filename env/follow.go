@@ -109,18 +109,24 @@ func (e *Episode) hasLoopsOf(a schedule.Action) bool {
 }
 
 // next is the word that spells an action on, which what was answered so far began.
-func (e *Episode) next(a schedule.Action) int {
+func (e *Episode) next(a schedule.Action) int { return e.spelled(a)[len(e.open.words)] }
+
+// spelled is an action as the answers that lead to it, after that to which action it is.
+func (e *Episode) spelled(a schedule.Action) []int {
 	switch {
 	case a.Kind == schedule.Interchange:
-		return a.Order[len(e.open.words)]
+		return a.Order[:len(a.Order)-1]
 	case tiles(a.Kind):
-		loop := e.tiledLoop()
-		if a.Sizes[loop] == e.state.Loops(e.op())[loop].Bound {
-			return 0
+		sizes := slices.Clone(a.Sizes)
+		for l, loop := range e.state.Loops(e.op()) {
+			if sizes[l] == loop.Bound {
+				sizes[l] = 0
+			}
 		}
-		return a.Sizes[loop]
+		slices.Reverse(sizes)
+		return sizes
 	}
-	return words(a)[len(e.open.words)]
+	return words(a)
 }
 
 // nearest is the option whose size or number is nearest to an action's, by their ratio, or

@@ -68,8 +68,9 @@ const (
 	sizeAt          = questions + actions + 3 + LoopSize
 	registersInSize = 11
 	numberSize      = 10
+	usualSize       = 2
 
-	OptionSize = sizeAt + sizes + OperandSize + numberSize
+	OptionSize = sizeAt + sizes + OperandSize + numberSize + usualSize
 )
 
 // kindIndex is the place of an action in one-hot vectors; that of going on is the last.

@@ -20,15 +20,17 @@ const (
 // Question is the open question.
 func (e *Episode) Question() Question {
 	q := Question{Options: make([][]float32, len(e.open.options))}
+	usual := e.usualAnswer()
 	for i, o := range e.open.options {
-		q.Options[i] = e.optionFeatures(o)
+		q.Options[i] = e.optionFeatures(o, usual)
 	}
 	return q
 }
 
 // optionFeatures describes an answer by what it is about: the action, then the loop, the
-// tile that it would make, the operand, and the number itself.
-func (e *Episode) optionFeatures(o option) []float32 {
+// tile that it would make, the operand, the number itself, and whether the default schedule
+// would have it.
+func (e *Episode) optionFeatures(o option, usual usualAnswer) []float32 {
 	w, out := newWriter(OptionSize)
 	asked, loop, operand := e.asked(o)
 	w.oneHot(asked, questions)
@@ -38,6 +40,7 @@ func (e *Episode) optionFeatures(o option) []float32 {
 	w.size(e, o, asked, loop)
 	w.operand(e, operand)
 	w.number(e, o, asked)
+	w.put(flag(usual.is(o)), flag(usual.is(o) && usual.onTheWay))
 	return out
 }
 

@@ -25,6 +25,14 @@ func NewSpace(p *program.Program, m schedule.Machine, r Rules) *Space {
 	return s
 }
 
+// Default is an episode played by the default schedule, with what was seen and done; an
+// error where that does what is not offered.
+func (s *Space) Default() (*Episode, []Step, error) {
+	e := s.NewEpisode()
+	steps, err := e.Follow(schedule.Default(s.program, s.machine))
+	return e, steps, err
+}
+
 // forget leaves nothing but the program as it is without rewrites.
 func (s *Space) forget() { s.stages = map[string]*stage{"": newStage(s.program, nil)} }
 

@@ -93,7 +93,7 @@ func Run(ctx context.Context, lab env.Lab, m schedule.Machine, c Case, o Options
 		Name: c.Name, Family: c.Family, Flops: c.Program.Flops(),
 		Speedups: map[string]float64{}, Schedules: map[string]string{}, Failures: map[string]string{},
 	}
-	chosen := map[string]schedule.Schedule{Greedy: search.Greedy(o.Policy, c.Program, m, o.Rules)}
+	chosen := map[string]schedule.Schedule{Greedy: search.Greedy(o.Policy, o.Cost, c.Program, m, o.Rules)}
 	if c.Reference != nil {
 		chosen[Reference] = c.Reference
 	}

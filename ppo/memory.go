@@ -216,14 +216,15 @@ const plainShare = 0.1
 
 // recall draws n remembered steps, those more often whose episodes earned more: what is
 // worth most is to be learned first, and what the rule does anyway is soon known. What is
-// slower than the default schedule, where that is out of reach, is no example.
+// slower than the default schedule, where that is out of reach, is no example; and neither is
+// the default schedule itself while nothing else was tried on the program.
 func (t *trainer) recall(n int) []*step {
 	var weights []float64 // summed up, in a fixed order: the same seed, the same draw
 	var episodes []remembered
 	sum := 0.0
 	for _, p := range t.Programs {
 		reward := t.state.Memories[p.Hash].Reward
-		if r := t.remembered[p.Hash]; len(r.steps) > 0 && reward >= 0 {
+		if r := t.remembered[p.Hash]; len(r.steps) > 0 && reward >= 0 && (reward > 0 || t.state.Visits[p.Hash] > 0) {
 			sum += float64(len(r.steps)) * (plainShare + reward)
 			weights, episodes = append(weights, sum), append(episodes, r)
 		}

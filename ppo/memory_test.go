@@ -3,6 +3,7 @@ package ppo
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 
 	"nestling/env"
@@ -52,5 +53,32 @@ func TestWhatIsRememberedIsConfirmed(t *testing.T) {
 				t.Errorf("confirm %v: %s is remembered as better than it is by %.3f, want %.3f", confirm, r.schedule, more, want)
 			}
 		}
+	}
+}
+
+// The rule's own schedule is an example of where nothing else was better, and of nothing
+// before that.
+func TestTheRuleIsImitatedWhereSomethingElseWasTried(t *testing.T) {
+	var curve []Metrics
+	trainer, err := newTrainer(training(t, t.TempDir(), 1, &curve))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(trainer.remembered) == 0 {
+		t.Fatal("no default schedule is remembered")
+	}
+	if recalled := trainer.recall(8); len(recalled) > 0 {
+		t.Errorf("%d steps are recalled before anything was tried", len(recalled))
+	}
+	tried := trainer.Programs[0]
+	trainer.state.Visits[tried.Hash] = 1
+	own := trainer.remembered[tried.Hash].steps
+	for _, s := range trainer.recall(8) {
+		if !slices.ContainsFunc(own, func(o step) bool { return s.Observation == o.Observation }) {
+			t.Errorf("a step of another program than %s is recalled, the only one that was tried", tried.Name)
+		}
+	}
+	if err := trainer.journal.close(); err != nil {
+		t.Fatal(err)
 	}
 }

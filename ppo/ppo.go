@@ -65,8 +65,8 @@ func Defaults() Config {
 	return Config{
 		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 8, Branches: 5, Proposals: 4, CostModel: true, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64, WeightDecay: 0.1,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
-		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Confirm: true, Rehearsals: 6, Averaging: 0.9,
-		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.15,
+		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Confirm: true, Rehearsals: 6, Averaging: 0.95,
+		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.1,
 		AveragedIterations: 5, ValidateEvery: 15,
 	}
 }
@@ -199,13 +199,13 @@ type trainer struct {
 	agent  *policy.Policy        // learns
 	mean   *policy.Policy        // of its weights; see averaging
 	spaces map[string]*env.Space // of the programs, by hash
-	// collapsing tells that the entropy of the iteration is below its floor.
-	collapsing bool
-	adam       *nn.Adam
-	halves     [2]half
-	source     *rand.PCG // behind rng, for the checkpoint
-	rng        *rand.Rand
-	journal    *journal
+	// certain tells that the entropy of the iteration is below its floor, or near it.
+	certain bool
+	adam    *nn.Adam
+	halves  [2]half
+	source  *rand.PCG // behind rng, for the checkpoint
+	rng     *rand.Rand
+	journal *journal
 	// remembered are the episodes of state.Memories with what was seen, by program hash.
 	remembered map[string]remembered
 	alike      map[string][]*program.Program // programs, by their structure
@@ -301,6 +301,11 @@ func (t *trainer) validate(ctx context.Context, m *Metrics) (took time.Duration,
 		episodes = append(episodes, t.episode(p))
 	}
 	rollout(episodes, func(unfinished []*env.Episode) []policy.Decision { return t.mean.Act(unfinished, nil, true) })
+	for _, e := range episodes {
+		if usual := t.cost.Instead(t.spaces[e.task.Program.Hash], plain(e.steps)); usual != nil {
+			e.task.Schedule = usual.Schedule()
+		}
+	}
 	start := time.Now()
 	if err := judge(ctx, t.Evaluator, episodes); err != nil {
 		return 0, err
@@ -515,15 +520,19 @@ func (e *episode) advantages(discount, lambda float64) {
 	}
 }
 
+// guardMargin is from how far above its floor the entropy is guarded: it differs between
+// iterations, for every one has other programs, and is to stay above the floor in all.
+const guardMargin = 1.5
+
 // guardEntropy raises the weight of the entropy bonus while the policy's entropy
-// is below its floor, and lets it fall back above: a policy that has become
+// is near its floor or below, and lets it fall back above: a policy that has become
 // certain of everything never learns again.
 func (t *trainer) guardEntropy(m *Metrics) {
 	floor := t.Config.EntropyFloor * t.state.FirstEntropy
 	m.Collapsing = m.Entropy < floor
-	t.collapsing = m.Collapsing
+	t.certain = m.Entropy < guardMargin*floor
 	c := &t.state.EntropyCoefficient
-	if m.Collapsing {
+	if t.certain {
 		*c = min(*c*1.2, t.Config.MaximumCoefficient)
 	} else {
 		*c = max(*c/1.2, t.Config.EntropyCoefficient)
@@ -564,7 +573,7 @@ func (t *trainer) learn(episodes []*episode, m *Metrics) error {
 		}
 	}
 	rehearsals := t.Config.Rehearsals
-	if m.Collapsing { // imitation only makes it surer of itself
+	if t.certain { // imitation only makes it surer of itself
 		rehearsals = 0
 	}
 	for range rehearsals {
@@ -630,7 +639,7 @@ func (t *trainer) update(batch []*step) (update, error) {
 	c := &t.Config
 	advantages := normalised(batch)
 	var recalled []*step
-	if c.Imitation > 0 && !t.collapsing {
+	if c.Imitation > 0 && !t.certain {
 		recalled = t.recall(len(batch) / 2)
 	}
 	var parts [2]update

@@ -466,10 +466,10 @@ func TestCollapseGuardRaisesTheEntropyCoefficient(t *testing.T) {
 	tr := trainer{TrainOptions: TrainOptions{Config: Defaults()}}
 	tr.state.EntropyCoefficient, tr.state.FirstEntropy = tr.Config.EntropyCoefficient, 4
 	for range 20 {
-		m := Metrics{Entropy: 0.5}
+		m := Metrics{Entropy: 0.3}
 		tr.guardEntropy(&m)
 		if !m.Collapsing {
-			t.Fatal("an entropy of 0.5 with a floor of 0.6 is not reported")
+			t.Fatal("an entropy of 0.3 with a floor of 0.4 is not reported")
 		}
 	}
 	if c := tr.state.EntropyCoefficient; c != tr.Config.MaximumCoefficient {
@@ -481,15 +481,25 @@ func TestCollapseGuardRaisesTheEntropyCoefficient(t *testing.T) {
 	if c := tr.state.EntropyCoefficient; c != tr.Config.EntropyCoefficient {
 		t.Errorf("coefficient %g after recovery, want the least", c)
 	}
+	near := Metrics{Entropy: 0.5}
+	tr.guardEntropy(&near)
+	if c := tr.state.EntropyCoefficient; c <= tr.Config.EntropyCoefficient || near.Collapsing {
+		t.Errorf("coefficient %g for an entropy of 0.5 with a floor of 0.4, collapsing: %t; want more than the least, and no collapse yet", c, near.Collapsing)
+	}
 }
 
+// A policy that became certain without a guard is revived by one.
 func TestTheEntropyBonusRevivesACollapsedPolicy(t *testing.T) {
 	var curve []Metrics
-	o := training(t, t.TempDir(), 150, &curve)
-	o.Config.EntropyFloor, o.Config.MaximumCoefficient = 0.6, 1
+	o := training(t, t.TempDir(), 60, &curve)
+	o.Config.EntropyFloor = 0
+	train(t, o)
+	unguarded := len(curve)
+	o.Config.Iterations, o.Config.MaximumCoefficient = 150, 1
+	o.Config.EntropyFloor = 2 * curve[unguarded-1].Entropy / curve[0].Entropy
 	train(t, o)
 	fell, rose := false, false
-	for _, m := range curve {
+	for _, m := range curve[unguarded:] {
 		fell = fell || m.Collapsing
 		rose = rose || fell && !m.Collapsing
 	}

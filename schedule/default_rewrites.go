@@ -28,7 +28,7 @@ func rewritten(p *program.Program, m Machine) (*program.Program, Schedule) {
 	for waiting := p.OpNames(); len(waiting) > 0; {
 		entry := OpSchedule{Op: waiting[0]}
 		waiting = waiting[1:]
-		for _, rule := range []func(operation) []Action{foldNorms, layGatheredOut, layStridedOut, cutLanes, cutRows, cutLong, reduceInParts} {
+		for _, rule := range rewriteRules {
 			op, err := p.OpIndex(entry.Op)
 			if err != nil {
 				break
@@ -47,6 +47,20 @@ func rewritten(p *program.Program, m Machine) (*program.Program, Schedule) {
 		}
 	}
 	return p, all
+}
+
+// rewriteRules are asked in turn.
+var rewriteRules = []func(operation) []Action{foldNorms, layGatheredOut, layStridedOut, cutLanes, cutRows, cutLong, reduceInParts}
+
+// DefaultRewrites is what Default would rewrite next of an operation, were the program it
+// was given this one; nil if nothing.
+func DefaultRewrites(p *program.Program, op int, m Machine) []Action {
+	for _, rule := range rewriteRules {
+		if actions := rule(operation{p, &p.Ops[op], m}); len(actions) > 0 {
+			return actions
+		}
+	}
+	return nil
 }
 
 // rewriteAll applies rewrites of one operation, all or none.

@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-SEEDS=${SEEDS:-3} MINUTES=${MINUTES:-40} TAUGHT=${TAUGHT:-6} PROGRAMS=${PROGRAMS:-1000}
+SEEDS=${SEEDS:-3} MINUTES=${MINUTES:-45} TAUGHT=${TAUGHT:-13} PROGRAMS=${PROGRAMS:-1000}
 NINE=${NINE:-64} TEST=${TEST:-50} LONG=${LONG:-256}
 STATE=${STATE:-results/agents} PAGE=${PAGE:-docs/agents.md}
 mkdir -p "$STATE"

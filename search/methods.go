@@ -37,7 +37,7 @@ func (t *trial) propose(ctx context.Context, begin func() *env.Episode) error {
 		for i := range episodes {
 			episodes[i] = begin()
 		}
-		t.finish(episodes, t.rng)
+		t.finish(episodes)
 		if t.Cost != nil {
 			episodes = t.promising(episodes, n)
 		}

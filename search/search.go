@@ -59,13 +59,23 @@ func Find(name string) (Method, error) {
 	return nil, fmt.Errorf("no search %q; there are %s", name, strings.Join(names, ", "))
 }
 
-// Greedy is the schedule of the most probable answers. Nothing is measured.
-func Greedy(p *policy.Policy, target *program.Program, m schedule.Machine, r env.Rules) schedule.Schedule {
-	e := env.NewSpace(target, m, r).NewEpisode()
+// Greedy is an agent's first choice: the schedule of the most probable answers, or the
+// default schedule where the cost model, if there is one, finds that faster. Nothing is
+// measured.
+func Greedy(p *policy.Policy, cost *costmodel.Model, target *program.Program, m schedule.Machine, r env.Rules) schedule.Schedule {
+	return greedy(p, cost, env.NewSpace(target, m, r)).Schedule()
+}
+
+func greedy(p *policy.Policy, cost *costmodel.Model, space *env.Space) *env.Episode {
+	e := space.NewEpisode()
+	var steps []env.Step
 	for !e.Done() {
-		p.Act([]*env.Episode{e}, nil, true)
+		steps = append(steps, p.Act([]*env.Episode{e}, nil, true)[0].Step)
 	}
-	return e.Schedule()
+	if usual := cost.Instead(space, steps); usual != nil {
+		return usual
+	}
+	return e
 }
 
 // Options say what to search with.
@@ -95,9 +105,7 @@ func Run(ctx context.Context, method Method, target *program.Program, o Options)
 		start: time.Now(), seen: map[string]int{},
 	}
 	if o.Policy != nil {
-		greedy := t.space.NewEpisode()
-		t.finish([]*env.Episode{greedy}, nil)
-		if err := t.measure(ctx, []*env.Episode{greedy}); err != nil {
+		if err := t.measure(ctx, []*env.Episode{greedy(o.Policy, o.Cost, t.space)}); err != nil {
 			return Found{}, err
 		}
 	}
@@ -124,6 +132,8 @@ type attempt struct {
 	feedback env.Feedback
 }
 
+func (a attempt) is(b attempt) bool { return a.schedule.String() == b.schedule.String() }
+
 // left is how many trials remain.
 func (t *trial) left() int {
 	if t.Budget.Time > 0 && time.Since(t.start) > t.Budget.Time {
@@ -132,9 +142,8 @@ func (t *trial) left() int {
 	return max(0, t.Budget.Trials-len(t.tried))
 }
 
-// finish plays episodes to their end: drawing from the policy, or with its most probable
-// answers where rng is nil.
-func (t *trial) finish(episodes []*env.Episode, rng *rand.Rand) {
+// finish plays episodes to their end, drawing from the policy if there is one.
+func (t *trial) finish(episodes []*env.Episode) {
 	for {
 		unfinished := slices.DeleteFunc(slices.Clone(episodes), (*env.Episode).Done)
 		switch {
@@ -142,10 +151,10 @@ func (t *trial) finish(episodes []*env.Episode, rng *rand.Rand) {
 			return
 		case t.Policy == nil:
 			for _, e := range unfinished {
-				e.Draw(rng)
+				e.Draw(t.rng)
 			}
 		default:
-			t.Policy.Act(unfinished, rng, rng == nil)
+			t.Policy.Act(unfinished, t.rng, false)
 		}
 	}
 }
@@ -196,7 +205,9 @@ func (t *trial) best(n int) []attempt {
 	return ranked[:min(n, len(ranked))]
 }
 
-// decide returns the fastest of what was tried, by the trials or by the judge.
+// decide returns the fastest of what was tried, by the trials or by the judge. The judge
+// always sees the greedy choice, too: a policy's first choice is no luck, and the best of
+// many measurements is.
 func (t *trial) decide(ctx context.Context) (Found, error) {
 	ranked := t.best(winners)
 	switch {
@@ -206,6 +217,9 @@ func (t *trial) decide(ctx context.Context) (Found, error) {
 		return Found{}, errors.New("no schedule that was tried works: " + t.tried[0].feedback.Reason)
 	case t.Judge == nil:
 		return Found{ranked[0].schedule, ranked[0].feedback, len(t.tried)}, nil
+	}
+	if first := t.tried[0]; t.Policy != nil && first.feedback.Measured() && !slices.ContainsFunc(ranked, first.is) {
+		ranked = append(ranked, first)
 	}
 	return t.playOff(ctx, ranked)
 }

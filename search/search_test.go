@@ -66,7 +66,7 @@ func options(t *testing.T, j *judge, trials int) Options {
 
 func TestGreedyIsDeterministicAndLegal(t *testing.T) {
 	p, target := untrained(t), envtest.Matmul(64, 32, 128)
-	first, second := Greedy(p, target, machine, env.Rules{}), Greedy(p, target, machine, env.Rules{})
+	first, second := Greedy(p, nil, target, machine, env.Rules{}), Greedy(p, nil, target, machine, env.Rules{})
 	if first.String() != second.String() {
 		t.Errorf("first\n%sthen\n%s", first, second)
 	}
@@ -214,7 +214,7 @@ func TestACostModelChoosesWhatIsMeasured(t *testing.T) {
 	}
 }
 
-// The winners are measured again, and the second measurement decides.
+// The winners and the greedy choice are measured again, and the second measurement decides.
 func TestTheJudgeDecides(t *testing.T) {
 	second := newJudge(t)
 	second.worth = func(s schedule.Schedule) float64 { return -fours(s) }
@@ -225,8 +225,11 @@ func TestTheJudgeDecides(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := 6 + 3 + 2; len(second.seen) != want {
+	if want := 7 + 4 + 2; len(second.seen) != want {
 		t.Fatalf("%d schedules were judged, want %d", len(second.seen), want)
+	}
+	if !slices.Contains(second.seen[:7], first.seen[0]) {
+		t.Error("the greedy choice was not judged")
 	}
 	for _, s := range second.seen {
 		if parsed, _ := schedule.Parse(s); -fours(parsed) > found.Feedback.LogSpeedup {
@@ -278,17 +281,17 @@ func TestFindSaysWhatThereIs(t *testing.T) {
 // What only lost in the play-off is found where the better ones stop working.
 func TestALoserComesBack(t *testing.T) {
 	second := newJudge(t)
-	second.fails = func(schedule.Schedule) bool { return len(second.seen) > 6 }
+	second.fails = func(schedule.Schedule) bool { return len(second.seen) > 7 }
 	o := options(t, newJudge(t), 30)
 	o.Judge = second
 	found, err := Run(t.Context(), sample, envtest.Matmul(8, 16, 32), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := 6 + 3 + 2; len(second.seen) != want {
+	if want := 7 + 4 + 2; len(second.seen) != want {
 		t.Errorf("%d schedules were judged, want %d", len(second.seen), want)
 	}
-	if !slices.Contains(second.seen[:6], found.Schedule.String()) || slices.Contains(second.seen[6:], found.Schedule.String()) {
+	if !slices.Contains(second.seen[:7], found.Schedule.String()) || slices.Contains(second.seen[7:], found.Schedule.String()) {
 		t.Errorf("found %s, which failed", found.Schedule)
 	}
 }

@@ -68,7 +68,7 @@ func (t *trial) simulate(root *node, n int) (leaves []*node, episodes []*env.Epi
 		}
 		leaves, episodes = append(leaves, leaf), append(episodes, leaf.episode.Clone())
 	}
-	t.finish(episodes, t.rng)
+	t.finish(episodes)
 	return leaves, episodes
 }
 

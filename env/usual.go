@@ -1,0 +1,84 @@
+package env
+
+import (
+	"slices"
+
+	"nestling/schedule"
+)
+
+// usualAnswer is how the default schedule would answer the open question. It is by rule, and
+// right more often than what a policy makes of a program unlike all that it has met.
+type usualAnswer struct {
+	known    bool
+	kind     schedule.Kind // asked for, or of the action that is being put together
+	word     int
+	asksKind bool
+	onTheWay bool // all that was answered about the operation so far was as usual, too
+}
+
+// is tells whether an option is that answer.
+func (u usualAnswer) is(o option) bool {
+	return u.known && o.kind == u.kind && (u.asksKind || o.word == u.word)
+}
+
+// usualLoops is what the default schedule would do with the loops of the current operation,
+// none of which must have been arranged yet; nil where rules leave out what it does.
+func (e *Episode) usualLoops() []schedule.Action {
+	if e.Done() || e.space.rules.Classic {
+		return nil
+	}
+	s := e.state.Clone()
+	s.ApplyDefault(e.op(), e.space.machine)
+	return s.Actions(e.op())
+}
+
+// usualAction is what the default schedule would do now, and whether all that was done to
+// the operation was as usual. Of loops that is the action at the same place.
+func (e *Episode) usualAction() (usual schedule.Action, onTheWay bool) {
+	if e.Rewriting() {
+		return e.usualRewrite(), true
+	}
+	made := e.state.Actions(e.op())
+	n := min(len(made), len(e.usual)-1)
+	return e.usual[n], n == len(made) && slices.EqualFunc(made, e.usual[:n], same)
+}
+
+// usualRewrite is the first that is offered of what the default schedule would do next to
+// the operation as rewrites have left it.
+func (e *Episode) usualRewrite() schedule.Action {
+	offers := e.space.rewrites(e.stage, e.current)
+	for _, a := range schedule.DefaultRewrites(e.stage.program, e.op(), e.space.machine) {
+		if slices.ContainsFunc(offers, func(o offer) bool { return same(a, o.action) }) {
+			return a
+		}
+	}
+	return schedule.Action{Kind: goOn}
+}
+
+// usualAnswer is that to the open question.
+func (e *Episode) usualAnswer() usualAnswer {
+	if e.space.rules.Classic {
+		return usualAnswer{}
+	}
+	a, onTheWay := e.usualAction()
+	if e.open.kind == "" {
+		return usualAnswer{known: true, kind: a.Kind, asksKind: true, onTheWay: onTheWay}
+	}
+	alike := a.Kind == e.open.kind || tiles(a.Kind) && tiles(e.open.kind)
+	if !alike {
+		return usualAnswer{}
+	}
+	spelled, n := e.spelled(a), len(e.open.words)
+	if n >= len(spelled) {
+		return usualAnswer{}
+	}
+	began := slices.Equal(spelled[:n], e.open.words)
+	if !began && !tiles(a.Kind) {
+		return usualAnswer{}
+	}
+	return usualAnswer{known: true, kind: e.open.kind, word: spelled[n], onTheWay: onTheWay && began && a.Kind == e.open.kind}
+}
+
+func same(a, b schedule.Action) bool {
+	return a.Kind == b.Kind && slices.Equal(a.Sizes, b.Sizes) && slices.Equal(a.Order, b.Order) && slices.Equal(a.Args, b.Args)
+}
