@@ -47,7 +47,10 @@ func (e *Episode) TakeLike(a schedule.Action) (Step, error) {
 func (e *Episode) take(a schedule.Action, other func(*Episode) int) (Step, error) {
 	next := e.Clone()
 	s, err := next.decide(func(int) (int, error) {
-		i := slices.IndexFunc(next.open.options, func(o option) bool { return next.leadsTo(o, a) })
+		i := -1
+		if answer, there := next.onTheWayTo(a); there {
+			i = slices.IndexFunc(next.open.options, answer.is)
+		}
 		if i < 0 {
 			i = other(next)
 		}
@@ -91,12 +94,20 @@ func (e *Episode) Wanted(s schedule.Schedule) schedule.Action {
 	return rest
 }
 
-// leadsTo reports whether an option is the next answer on the way to an action.
-func (e *Episode) leadsTo(o option, a schedule.Action) bool {
+// onTheWayTo is the answer to the open question that an action asks for, if it has one: of
+// two tilings the sizes answer for each other, whatever kind they are.
+func (e *Episode) onTheWayTo(a schedule.Action) (answer option, there bool) {
 	if e.open.kind == "" {
-		return o.kind == a.Kind && e.hasLoopsOf(a)
+		return option{kind: a.Kind}, e.hasLoopsOf(a)
 	}
-	return o.word == e.next(a)
+	if a.Kind != e.open.kind && !(tiles(a.Kind) && tiles(e.open.kind)) {
+		return option{}, false
+	}
+	spelled, n := e.spelled(a), len(e.open.words)
+	if n >= len(spelled) {
+		return option{}, false
+	}
+	return option{kind: e.open.kind, word: spelled[n]}, true
 }
 
 // hasLoopsOf reports whether an action speaks of as many loops as the operation has, if it
@@ -107,9 +118,6 @@ func (e *Episode) hasLoopsOf(a schedule.Action) bool {
 	}
 	return true
 }
-
-// next is the word that spells an action on, which what was answered so far began.
-func (e *Episode) next(a schedule.Action) int { return e.spelled(a)[len(e.open.words)] }
 
 // spelled is an action as the answers that lead to it, after that to which action it is.
 func (e *Episode) spelled(a schedule.Action) []int {
@@ -136,8 +144,13 @@ func (e *Episode) nearest(a schedule.Action) int {
 	if !sized || e.open.kind == "" {
 		return -1
 	}
-	word := e.next(a)
-	distance := func(o option) float64 { return math.Abs(math.Log(float64(max(o.word, 0)+1) / float64(max(word, 0)+1))) }
+	answer, there := e.onTheWayTo(a)
+	if !there {
+		return -1
+	}
+	distance := func(o option) float64 {
+		return math.Abs(math.Log(float64(max(o.word, 0)+1) / float64(max(answer.word, 0)+1)))
+	}
 	best := -1
 	for i, o := range e.open.options {
 		if best < 0 || distance(o) < distance(e.open.options[best]) {

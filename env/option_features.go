@@ -40,7 +40,8 @@ func (e *Episode) optionFeatures(o option, usual usualAnswer) []float32 {
 	w.size(e, o, asked, loop)
 	w.operand(e, operand)
 	w.number(e, o, asked)
-	w.put(flag(usual.is(o)), flag(usual.is(o) && usual.onTheWay))
+	isUsual := usual.known && usual.is(o)
+	w.put(flag(isUsual), flag(isUsual && usual.onTheWay))
 	return out
 }
 

@@ -24,6 +24,9 @@ type option struct {
 	offers []offer
 }
 
+// is tells whether two options are the same answer to a question.
+func (o option) is(p option) bool { return o.kind == p.kind && o.word == p.word }
+
 func tiles(k schedule.Kind) bool {
 	return k == schedule.Tile || k == schedule.TileParallel || k == schedule.TileFuse
 }

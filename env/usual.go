@@ -9,16 +9,9 @@ import (
 // usualAnswer is how the default schedule would answer the open question. It is by rule, and
 // right more often than what a policy makes of a program unlike all that it has met.
 type usualAnswer struct {
+	option
 	known    bool
-	kind     schedule.Kind // asked for, or of the action that is being put together
-	word     int
-	asksKind bool
 	onTheWay bool // all that was answered about the operation so far was as usual, too
-}
-
-// is tells whether an option is that answer.
-func (u usualAnswer) is(o option) bool {
-	return u.known && o.kind == u.kind && (u.asksKind || o.word == u.word)
 }
 
 // usualLoops is what the default schedule would do with the loops of the current operation,
@@ -55,30 +48,25 @@ func (e *Episode) usualRewrite() schedule.Action {
 	return schedule.Action{Kind: goOn}
 }
 
-// usualAnswer is that to the open question.
+// usualAnswer is that to the open question. What follows another answer than the usual is
+// known of tilings alone.
 func (e *Episode) usualAnswer() usualAnswer {
 	if e.space.rules.Classic {
 		return usualAnswer{}
 	}
 	a, onTheWay := e.usualAction()
-	if e.open.kind == "" {
-		return usualAnswer{known: true, kind: a.Kind, asksKind: true, onTheWay: onTheWay}
-	}
-	alike := a.Kind == e.open.kind || tiles(a.Kind) && tiles(e.open.kind)
-	if !alike {
-		return usualAnswer{}
-	}
-	spelled, n := e.spelled(a), len(e.open.words)
-	if n >= len(spelled) {
-		return usualAnswer{}
-	}
-	began := slices.Equal(spelled[:n], e.open.words)
-	if !began && !tiles(a.Kind) {
-		return usualAnswer{}
-	}
-	return usualAnswer{known: true, kind: e.open.kind, word: spelled[n], onTheWay: onTheWay && began && a.Kind == e.open.kind}
+	answer, known := e.onTheWayTo(a)
+	began := known && e.began(a)
+	return usualAnswer{option: answer, known: known && (began || tiles(a.Kind)), onTheWay: onTheWay && began}
 }
 
+// began tells whether all that was answered of the action that is being put together leads
+// to another one.
+func (e *Episode) began(a schedule.Action) bool {
+	return e.open.kind == "" || a.Kind == e.open.kind && slices.Equal(e.spelled(a)[:len(e.open.words)], e.open.words)
+}
+
+// same tells whether two actions are the same in all their numbers.
 func same(a, b schedule.Action) bool {
 	return a.Kind == b.Kind && slices.Equal(a.Sizes, b.Sizes) && slices.Equal(a.Order, b.Order) && slices.Equal(a.Args, b.Args)
 }

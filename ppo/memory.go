@@ -214,18 +214,25 @@ func (t *trainer) again(p *program.Program, m Memory) (remembered, error) {
 // beside the reward of others.
 const plainShare = 0.1
 
-// recall draws n remembered steps, those more often whose episodes earned more: what is
-// worth most is to be learned first, and what the rule does anyway is soon known. What is
-// slower than the default schedule, where that is out of reach, is no example; and neither is
-// the default schedule itself while nothing else was tried on the program.
+// isExample tells whether what is remembered of a program is to be imitated: not what is
+// slower than the default schedule, where that is out of reach, and not the default schedule
+// itself while nothing else was tried on the program.
+func (t *trainer) isExample(p *program.Program) bool {
+	reward := t.state.Memories[p.Hash].Reward
+	tried := t.state.Visits[p.Hash] > 0
+	return len(t.remembered[p.Hash].steps) > 0 && (reward > 0 || reward == 0 && tried)
+}
+
+// recall draws n steps of the examples, those more often whose episodes earned more: what is
+// worth most is to be learned first, and what the rule does anyway is soon known.
 func (t *trainer) recall(n int) []*step {
 	var weights []float64 // summed up, in a fixed order: the same seed, the same draw
 	var episodes []remembered
 	sum := 0.0
 	for _, p := range t.Programs {
-		reward := t.state.Memories[p.Hash].Reward
-		if r := t.remembered[p.Hash]; len(r.steps) > 0 && reward >= 0 && (reward > 0 || t.state.Visits[p.Hash] > 0) {
-			sum += float64(len(r.steps)) * (plainShare + reward)
+		if t.isExample(p) {
+			r := t.remembered[p.Hash]
+			sum += float64(len(r.steps)) * (plainShare + t.state.Memories[p.Hash].Reward)
 			weights, episodes = append(weights, sum), append(episodes, r)
 		}
 	}
