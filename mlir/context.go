@@ -30,9 +30,11 @@ var registerPasses = sync.OnceFunc(func() { C.mlirRegisterAllPasses() })
 type Context struct {
 	raw         C.MlirContext
 	diagnostics *C.NestlingText // what MLIR complained about since last asked
+	pipelines   map[string]C.MlirPassManager
 }
 
-// NewContext makes a context that knows every upstream dialect. It works on the
+// NewContext makes a context that knows every upstream dialect, and loads each when it
+// is first met: passes gather the patterns of all that are loaded. It works on the
 // calling thread alone: parallelism is between processes.
 func NewContext() *Context {
 	registerPasses()
@@ -40,18 +42,44 @@ func NewContext() *Context {
 	defer C.mlirDialectRegistryDestroy(registry)
 	C.mlirRegisterAllDialects(registry)
 	raw := C.mlirContextCreateWithRegistry(registry, C.bool(false))
-	C.mlirContextLoadAllAvailableDialects(raw)
 	C.mlirRegisterAllLLVMTranslations(raw)
-	c := &Context{raw: raw, diagnostics: (*C.NestlingText)(C.calloc(1, C.sizeof_NestlingText))}
+	c := &Context{
+		raw: raw, diagnostics: (*C.NestlingText)(C.calloc(1, C.sizeof_NestlingText)),
+		pipelines: map[string]C.MlirPassManager{},
+	}
 	C.nestlingCollectDiagnostics(raw, c.diagnostics)
 	return c
 }
 
 // Close frees the context. No module of it may be used afterwards.
 func (c *Context) Close() {
+	for _, pm := range c.pipelines {
+		C.mlirPassManagerDestroy(pm)
+	}
 	C.mlirContextDestroy(c.raw)
 	C.nestlingTextFree(c.diagnostics)
 	C.free(unsafe.Pointer(c.diagnostics))
+}
+
+// passes are a pipeline's, made once: to gather the patterns of all operations takes
+// longer than to apply them to a small module.
+func (c *Context) passes(pipeline string) (C.MlirPassManager, error) {
+	if pm, made := c.pipelines[pipeline]; made {
+		return pm, nil
+	}
+	pm := C.mlirPassManagerCreate(c.raw)
+	C.mlirPassManagerEnableVerifier(pm, C.bool(false))
+	problems := text(func(t *C.NestlingText) {
+		if failed(C.nestlingParsePipeline(C.mlirPassManagerGetAsOpPassManager(pm), view(pipeline), t)) && t.length == 0 {
+			C.nestlingTextAppend(t, view("unknown pass"))
+		}
+	})
+	if problems != "" {
+		C.mlirPassManagerDestroy(pm)
+		return pm, fmt.Errorf("pass pipeline %q: %s", pipeline, problems)
+	}
+	c.pipelines[pipeline] = pm
+	return pm, nil
 }
 
 // complaint returns and forgets what MLIR reported, as an error about `doing`.

@@ -61,16 +61,9 @@ func (m *Module) Verify() error {
 // Run runs a pass pipeline, in MLIR's textual form with its anchor
 // ("builtin.module(canonicalize,cse)").
 func (m *Module) Run(pipeline string) error {
-	pm := C.mlirPassManagerCreate(m.context.raw)
-	defer C.mlirPassManagerDestroy(pm)
-	C.mlirPassManagerEnableVerifier(pm, C.bool(false))
-	problems := text(func(t *C.NestlingText) {
-		if failed(C.nestlingParsePipeline(C.mlirPassManagerGetAsOpPassManager(pm), view(pipeline), t)) && t.length == 0 {
-			C.nestlingTextAppend(t, view("unknown pass"))
-		}
-	})
-	if problems != "" {
-		return fmt.Errorf("pass pipeline %q: %s", pipeline, problems)
+	pm, err := m.context.passes(pipeline)
+	if err != nil {
+		return err
 	}
 	if failed(C.mlirPassManagerRunOnOp(pm, C.mlirModuleGetOperation(m.raw))) {
 		return m.context.complaint("passes")
