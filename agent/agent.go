@@ -75,7 +75,7 @@ type Choice struct {
 
 // judging is how winners of a search are measured again: longer, and whatever the tuning
 // database knows.
-var judging = measure.Plan{Samples: 15, MinBlock: 2 * time.Millisecond, Fresh: true}
+var judging = measure.Plan{Samples: 15, MinBlock: 2 * time.Millisecond, Fresh: true, Settled: true}
 
 // Search says how an agent looks for a schedule: with one trial and no time it is the greedy
 // choice, with one trial and some time as many trials as the time allows.
@@ -112,7 +112,7 @@ func (a *Agent) Choose(ctx context.Context, lab env.Lab, p *program.Program, s S
 	again.Seed = s.Seed
 	found, err := search.Run(ctx, method, p, search.Options{
 		Policy: a.policy, Cost: a.cost, Machine: a.machine, Rules: a.rules, Budget: s.Budget, Seed: s.Seed,
-		Evaluator: env.NewLive(lab, measure.Plan{Seed: s.Seed}, a.machine),
+		Evaluator: env.NewLive(lab, measure.Plan{Seed: s.Seed, Settled: true}, a.machine),
 		Judge:     env.NewLive(lab, again, a.machine),
 	})
 	return Choice{Schedule: found.Schedule, By: "search", Trials: found.Trials}, err

@@ -29,6 +29,9 @@ type Feedback struct {
 	Reason string
 	// Cached: remembered, not measured now.
 	Cached bool
+	// Correction is by how much every LogSpeedup that was told of the program before is too
+	// large, for the default schedule has turned out to be faster.
+	Correction float64
 }
 
 // Measured tells whether LogSpeedup was measured.
@@ -72,7 +75,8 @@ type Evaluator interface {
 	Remember(baselines map[string]Baseline)
 }
 
-// Remeasurer is an Evaluator that can measure anew what has been measured before.
+// Remeasurer is an Evaluator that can measure anew what has been measured before, and what
+// that is compared with.
 type Remeasurer interface {
 	Again(ctx context.Context, tasks []Task) ([]Feedback, error)
 }

@@ -82,7 +82,7 @@ const unscheduledFlops = 1e9
 
 // trying is how a candidate of a search is timed; judging is how finalists are.
 var (
-	trying  = measure.Plan{Warmup: 1, Samples: 5, MinBlock: 500 * time.Microsecond, Budget: 300 * time.Millisecond, Limit: 2 * time.Second, SlowerThan: 3, GiveUp: 10}
+	trying  = measure.Plan{Warmup: 1, Samples: 5, MinBlock: 500 * time.Microsecond, Budget: 300 * time.Millisecond, Limit: 2 * time.Second, SlowerThan: 3, GiveUp: 10, Settled: true}
 	judging = measure.Plan{Samples: 7, MinBlock: 2 * time.Millisecond, Budget: time.Second, Fresh: true}
 )
 

@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -162,7 +163,9 @@ func (l *Lab) compile(ctx context.Context, j *job) error {
 		Module: j.code.Module, Script: j.code.Script, Target: l.options.Target, Threads: l.options.Threads,
 	}})
 	if d := asDeath(err); d != nil {
-		return l.bury(j, d, "compile", Compile)
+		o := buried(d, "compile", Compile)
+		j.outcome = &o
+		return l.finish(j)
 	}
 	if err != nil {
 		return err
@@ -175,16 +178,15 @@ func (l *Lab) compile(ctx context.Context, j *job) error {
 	return nil
 }
 
-// bury turns a worker's death into the job's outcome. A crash has its own name
-// in each role.
-func (l *Lab) bury(j *job, d *death, during string, crash Status) error {
+// buried is the outcome of a worker's death. A crash has its own name in each role.
+func buried(d *death, during string, crash Status) Outcome {
 	status := d.status
 	if status == Crash {
 		status = crash
 	}
-	j.fail(status, during+": "+d.Error())
-	j.outcome.Accident = !d.itself
-	return l.finish(j)
+	o := failed(status, during+": "+d.Error())
+	o.Accident = !d.itself
+	return o
 }
 
 // finish keeps what there is to keep of a job's outcome.
@@ -223,15 +225,48 @@ func (l *Lab) timeAll(ctx context.Context, jobs []*job) error {
 	}
 	defer giveBack()
 	for i, j := range jobs {
-		r, err := l.runner(ctx, len(jobs)-i)
-		if err != nil {
-			return err
-		}
-		if err := l.measure(ctx, j, r); err != nil {
+		if err := l.time(ctx, j, len(jobs)-i); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// time checks and times a compiled job in as many processes as its plan says; waiting is
+// how many jobs are left with it.
+func (l *Lab) time(ctx context.Context, j *job, waiting int) error {
+	var outcomes []Outcome
+	for unsettled := 0; len(outcomes) < j.plan.Processes; {
+		r, err := l.runner(ctx, waiting+j.plan.Processes-1-len(outcomes))
+		if err != nil {
+			return err
+		}
+		outcome, err := l.measure(ctx, j, r)
+		if err != nil {
+			return err
+		}
+		if unsettled < maxUnsettled && l.doubtful(j.plan, outcome) {
+			unsettled++
+			continue
+		}
+		outcomes = append(outcomes, outcome)
+		if outcome.Status != OK {
+			break
+		}
+	}
+	j.outcome = typical(outcomes)
+	return l.finish(j)
+}
+
+// typical is the outcome of the median ratio, the faster of two in the middle, or the
+// failure that the last is.
+func typical(outcomes []Outcome) *Outcome {
+	last := &outcomes[len(outcomes)-1]
+	if last.Status != OK {
+		return last
+	}
+	slices.SortFunc(outcomes, func(a, b Outcome) int { return cmp.Compare(a.Ratio, b.Ratio) })
+	return &outcomes[(len(outcomes)-1)/2]
 }
 
 // maxSpares bounds the runners that wait, each with its libraries loaded.
@@ -275,20 +310,16 @@ func (l *Lab) runner(ctx context.Context, wanted int) (*process, error) {
 }
 
 // measure checks and times a compiled job in a runner, which it uses up.
-func (l *Lab) measure(ctx context.Context, j *job, r *process) error {
+func (l *Lab) measure(ctx context.Context, j *job, r *process) (Outcome, error) {
 	defer r.kill()
 	if err := l.shared.load(j.problem); err != nil {
-		return err
+		return Outcome{}, err
 	}
 	outcome, err := l.converse(ctx, j, r)
 	if d := asDeath(err); d != nil {
-		return l.bury(j, d, "run", Crash)
+		return buried(d, "run", Crash), nil
 	}
-	if err != nil {
-		return err
-	}
-	j.outcome = &outcome
-	return l.finish(j)
+	return outcome, err
 }
 
 // converse is the conversation with a runner that wire.RunRequest describes.
@@ -314,9 +345,10 @@ func (l *Lab) converse(ctx context.Context, j *job, r *process) (Outcome, error)
 		return outcome, nil
 	}
 	var timed wire.TimeResponse
-	if err := r.exchange(ctx, j.plan.timeRequest(j.Baseline), &timed, within()); err != nil {
+	if err := r.exchange(ctx, l.timeRequest(j), &timed, within()); err != nil {
 		return Outcome{}, err
 	}
+	l.learnPeak(timed.Probe)
 	again, right := l.judge(j, timed.Verdict, timed.Error)
 	outcome.MaxError = max(outcome.MaxError, again.MaxError)
 	if !right {
@@ -339,15 +371,48 @@ func (l *Lab) runRequest(j *job) wire.RunRequest {
 	}
 }
 
-func (p Plan) timeRequest(baseline float64) wire.TimeRequest {
+func (l *Lab) timeRequest(j *job) wire.TimeRequest {
+	p := j.plan
 	r := wire.TimeRequest{
 		Warmup: p.Warmup, Blocks: p.Samples, MinBlock: p.MinBlock, Budget: p.Budget,
-		SlowerThan: p.SlowerThan * baseline, Stream: p.Stream,
+		SlowerThan: p.SlowerThan * j.Baseline, Stream: p.Stream,
+	}
+	if p.Settled {
+		r.Peak = settledShare * l.peak
 	}
 	if p.Flush {
 		r.FlushBytes = flushBytes()
 	}
 	return r
+}
+
+const (
+	// settledShare of the peak is what a settled machine gives: two threads on one core have
+	// half of it, and what the probe differs by otherwise is less than a tenth.
+	settledShare = 0.8
+	// forgetting is how fast a peak that is not reached any more is forgotten: what was waited
+	// for in vain twenty times is a machine that has become slower.
+	forgetting = 0.99
+)
+
+// maxUnsettled is how many processes of a job that waited in vain are replaced.
+const maxUnsettled = 2
+
+// doubtful tells an outcome that was to have the whole machine and did not; what was given up
+// early has not waited for it.
+func (l *Lab) doubtful(p Plan, o Outcome) bool {
+	return p.Settled && o.Status == OK && len(o.Samples) == p.Samples && !l.settled(o.Probe)
+}
+
+// settled tells whether the machine gave what it can beside a candidate.
+func (l *Lab) settled(probes []float64) bool { return stats.Median(probes) >= settledShare*l.peak }
+
+// learnPeak remembers what the peak loop has reached beside a candidate.
+func (l *Lab) learnPeak(probes []float64) {
+	if !l.settled(probes) {
+		l.peak *= forgetting
+	}
+	l.peak = max(l.peak, stats.Median(probes))
 }
 
 // judge tells whether the outputs in the shared memory are right.

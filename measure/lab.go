@@ -38,6 +38,7 @@ type Lab struct {
 
 	// What follows belongs to who has all the slots.
 	shared *shared
+	peak   float64    // GFLOP/s of the peak loop, what can be had of late
 	spares []*process // runners waiting for an object
 }
 

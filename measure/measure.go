@@ -116,6 +116,14 @@ type Plan struct {
 	Seed   uint64 // of the inputs
 	Flush  bool   // cold caches: emptied before every run
 	Fresh  bool   // measure even what the tuning database knows
+	// Settled waits, up to a quarter of the budget, while the machine has clearly less to give
+	// than this laboratory has seen it give: two virtual cores can share one of the host's for
+	// tens of milliseconds, and a kernel suffers from that more than the peak loop, or less.
+	// It is for what is compared with other candidates, never with what does not wait.
+	Settled bool
+	// Processes is how many a candidate is timed in, one after the other; its outcome is that
+	// of the median ratio, or the first failure. Default 1.
+	Processes int
 	// Stream times a plain loop over as much memory as the program reads and writes
 	// beside every block.
 	Stream bool
@@ -175,6 +183,7 @@ func (p Plan) withDefaults() Plan {
 	setDefault(&p.MinBlock, time.Millisecond)
 	setDefault(&p.Budget, 2*time.Second)
 	setDefault(&p.Limit, time.Minute)
+	setDefault(&p.Processes, 1)
 	return p
 }
 

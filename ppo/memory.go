@@ -31,7 +31,7 @@ type remembered struct {
 const clearlyBetter = 0.01
 
 // remember keeps the best episode of each program, if it clearly beats what is remembered.
-// Before that it is measured a second time, and what counts is the mean: the best of many
+// Before that it is measured a second time, and that is what counts: the best of many
 // measurements is partly luck, and some schedules are as fast in one process of two.
 func (t *trainer) remember(ctx context.Context, episodes []*episode) error {
 	for _, e := range episodes {
@@ -42,11 +42,26 @@ func (t *trainer) remember(ctx context.Context, episodes []*episode) error {
 		return err
 	}
 	for _, e := range challengers {
+		t.correct(e.task.Program, e.feedback.Correction)
 		if t.clearlyBest(e) {
 			t.memorise(e.task.Program.Hash, e.feedback.Reward(), remembered{e.all(), e.task.Schedule})
 		}
 	}
 	return nil
+}
+
+// correct lowers what is remembered of a program to what it is worth beside a default schedule
+// that has turned out to be faster, and puts that in its place where it is no better.
+func (t *trainer) correct(p *program.Program, logarithm float64) {
+	m, known := t.state.Memories[p.Hash]
+	if !known || m.Reward == 0 || logarithm == 0 { // the default schedule itself is worth 0
+		return
+	}
+	m.Reward -= logarithm / math.Ln10
+	t.state.Memories[p.Hash] = m
+	if m.Reward <= 0 && t.Config.Demonstrations {
+		t.study(p, Lesson{Schedule: schedule.Default(p, t.Machine)})
+	}
 }
 
 // clearlyBest tells whether an episode clearly beats what is remembered of its program: by
@@ -87,12 +102,7 @@ func (t *trainer) confirm(ctx context.Context, episodes []*episode) error {
 		return err
 	}
 	for i, e := range episodes {
-		if f := feedback[i]; f.Measured() {
-			e.feedback.LogSpeedup = (e.feedback.LogSpeedup + f.LogSpeedup) / 2
-			e.feedback.Uncertainty = math.Hypot(e.feedback.Uncertainty, f.Uncertainty) / 2
-		} else {
-			e.feedback = f
-		}
+		e.feedback = feedback[i]
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func Defaults() Config {
 		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 8, Branches: 5, Proposals: 4, CostModel: true, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64, WeightDecay: 0.1,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
 		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Confirm: true, Rehearsals: 6, Averaging: 0.95,
-		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.1,
+		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.08,
 		AveragedIterations: 5, ValidateEvery: 15,
 	}
 }
@@ -522,7 +522,7 @@ func (e *episode) advantages(discount, lambda float64) {
 
 // guardMargin is from how far above its floor the entropy is guarded: it differs between
 // iterations, for every one has other programs, and is to stay above the floor in all.
-const guardMargin = 1.5
+const guardMargin = 1.9
 
 // guardEntropy raises the weight of the entropy bonus while the policy's entropy
 // is near its floor or below, and lets it fall back above: a policy that has become

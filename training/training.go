@@ -117,7 +117,7 @@ func Analyse(ctx context.Context, lab *measure.Lab, sources []suite.Program, pro
 // ratios to a probe, and candidates that are clearly slow are given up early.
 var plan = measure.Plan{
 	Warmup: 1, Samples: 5, MinBlock: 500 * time.Microsecond, Budget: 300 * time.Millisecond,
-	Limit: time.Second, SlowerThan: 3, GiveUp: 50,
+	Limit: time.Second, SlowerThan: 3, GiveUp: 50, Settled: true,
 }
 
 // lessons are the settings that what is remembered of a program depends on: which programs

@@ -291,7 +291,7 @@ func (k *kernel) time(r *wire.TimeRequest) wire.TimeResponse {
 		run: k.run, args: k.args, threads: C.int(k.threads),
 		warmup: C.int(r.Warmup), blocks: C.int(blocks),
 		minBlock: C.int64_t(r.MinBlock), budget: C.int64_t(r.Budget),
-		slowerThan: C.double(r.SlowerThan),
+		slowerThan: C.double(r.SlowerThan), peak: C.double(r.Peak),
 	}
 	if r.FlushBytes > 0 {
 		plan.flushBytes = C.size_t(r.FlushBytes)

@@ -88,11 +88,21 @@ static int64_t calibrate(const nestlingPlan *plan, int64_t deadline, double *bus
   }
 }
 
+// Long enough for thousands of iterations, short beside a block.
+static const int64_t probeTime = 300000;
+
+// Runs the peak loop until it reaches plan->peak, or it is too late to wait.
+static double settledProbe(const nestlingPlan *plan, int64_t until) {
+  double reached;
+  do
+    reached = nestlingProbe(plan->threads, probeTime);
+  while (reached < plan->peak && nestlingNow() < until);
+  return reached;
+}
+
 nestlingTimes nestlingTime(const nestlingPlan *plan, double *sample, double *probe, double *stream) {
-  // Long enough for thousands of iterations, short beside a block.
-  const int64_t probeTime = 300000;
   nestlingTimes times = {0, 1, 0};
-  int64_t deadline = nestlingNow() + plan->budget;
+  int64_t begin = nestlingNow(), deadline = begin + plan->budget, patience = begin + plan->budget / 4;
   double perRun = 0;
   int64_t runs = calibrate(plan, deadline, &times.busyThreads, &perRun);
   times.runsPerBlock = plan->flush ? 1 : runs;
@@ -103,12 +113,22 @@ nestlingTimes nestlingTime(const nestlingPlan *plan, double *sample, double *pro
     times.blocks = 1;
     return times;
   }
+  double before = settledProbe(plan, patience);
   do {
-    probe[times.blocks] = nestlingProbe(plan->threads, probeTime);
     if (stream)
       stream[times.blocks] = nestlingStream(plan->threads, plan->minBlock);
-    sample[times.blocks] = plan->flush ? timeColdRun(plan) : timeBlock(plan, runs);
+    double block = plan->flush ? timeColdRun(plan) : timeBlock(plan, runs);
+    double after = nestlingProbe(plan->threads, probeTime);
+    // A block that ends on a machine with less to give may have begun to suffer; another is
+    // timed in its place.
+    if (after < plan->peak && nestlingNow() < patience) {
+      before = settledProbe(plan, patience);
+      continue;
+    }
+    sample[times.blocks] = block;
+    probe[times.blocks] = plan->peak > 0 ? (before + after) / 2 : before;
     times.blocks++;
+    before = after;
   } while (times.blocks < plan->blocks && nestlingNow() < deadline &&
            !(plan->slowerThan > 0 && sample[0] > plan->slowerThan));
   return times;

@@ -16,6 +16,7 @@ typedef struct {
   int64_t minBlock;    // nanoseconds
   int64_t budget;      // nanoseconds
   double slowerThan;   // nanoseconds a run; 0: no early end
+  double peak;         // GFLOP/s that the peak loop is to reach, waited for; 0: any
   char *flush;         // memory to walk over before each run, or NULL
   size_t flushBytes;
 } nestlingPlan;
@@ -30,7 +31,7 @@ typedef struct {
 int64_t nestlingCall(nestlingKernel run, void **args);
 
 // Times plan.run: sample[i] is nanoseconds per run of block i, probe[i] the
-// peak loop's GFLOP/s right before it, and stream[i], unless stream is NULL, the
+// peak loop's GFLOP/s right before it (beside it, where there is a peak to reach), and stream[i], unless stream is NULL, the
 // streaming loop's GB/s, whose buffers must be open.
 nestlingTimes nestlingTime(const nestlingPlan *plan, double *sample, double *probe, double *stream);
 
