@@ -68,11 +68,10 @@ func reasonOf(err error) string {
 
 // distinct makes one job of all candidates that are the same.
 func distinct(batch []Candidate, plan Plan) (jobs []*job, jobOf []*job) {
-	type identity struct{ program, schedule string }
 	known := map[identity]*job{}
 	for _, c := range batch {
 		j := newJob(c, plan)
-		id := identity{c.Program.Hash, j.text}
+		id := j.identity()
 		if known[id] == nil {
 			known[id] = j
 			jobs = append(jobs, j)
@@ -159,6 +158,9 @@ func (l *Lab) compile(ctx context.Context, j *job) error {
 	if j.problem, err = l.problems.get(ctx, j.Program, j.plan.Seed); err != nil {
 		return fmt.Errorf("%s: the results it must have: %w", j.Program.Name, err)
 	}
+	if j.object = l.objects.get(j.identity()); j.object != nil {
+		return nil
+	}
 	response, err := l.askIn(ctx, s, wire.CompileRequest{Compile: &codegen.Request{
 		Module: j.code.Module, Script: j.code.Script, Target: l.options.Target, Threads: l.options.Threads,
 	}})
@@ -175,6 +177,7 @@ func (l *Lab) compile(ctx context.Context, j *job) error {
 		return l.finish(j)
 	}
 	j.object = response.Result
+	l.objects.put(j.identity(), j.object)
 	return nil
 }
 

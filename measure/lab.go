@@ -27,6 +27,7 @@ type Lab struct {
 	turn  chan struct{}
 
 	problems problems
+	objects  objects
 	database *database.Database // nil: none
 
 	mu      sync.Mutex

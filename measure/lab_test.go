@@ -223,6 +223,7 @@ func TestCompilerEatsMemory(t *testing.T) {
 	l.slots <- s
 	j := newJob(Candidate{Program: p}, quick)
 	for range 20 { // one compile may be over before its memory is looked at
+		l.objects = objects{}
 		j = newJob(Candidate{Program: p}, quick)
 		if err := l.compile(t.Context(), j); err != nil {
 			t.Fatal(err)

@@ -116,7 +116,7 @@ type Plan struct {
 	Seed   uint64 // of the inputs
 	Flush  bool   // cold caches: emptied before every run
 	Fresh  bool   // measure even what the tuning database knows
-	// Settled waits, up to a quarter of the budget, while the machine has clearly less to give
+	// Settled waits, up to an eighth of the budget, while the machine has clearly less to give
 	// than this laboratory has seen it give: two virtual cores can share one of the host's for
 	// tens of milliseconds, and a kernel suffers from that more than the peak loop, or less.
 	// It is for what is compared with other candidates, never with what does not wait.

@@ -102,7 +102,7 @@ static double settledProbe(const nestlingPlan *plan, int64_t until) {
 
 nestlingTimes nestlingTime(const nestlingPlan *plan, double *sample, double *probe, double *stream) {
   nestlingTimes times = {0, 1, 0};
-  int64_t begin = nestlingNow(), deadline = begin + plan->budget, patience = begin + plan->budget / 4;
+  int64_t begin = nestlingNow(), deadline = begin + plan->budget, patience = begin + plan->budget / 8;
   double perRun = 0;
   int64_t runs = calibrate(plan, deadline, &times.busyThreads, &perRun);
   times.runsPerBlock = plan->flush ? 1 : runs;

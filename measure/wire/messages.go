@@ -93,7 +93,7 @@ type TimeRequest struct {
 	// that is slower; 0 never does.
 	SlowerThan float64
 	// Peak, in GFLOP/s, is what the peak loop is to reach beside a block, waited for and
-	// the block timed anew up to a quarter of the budget; 0 takes any.
+	// the block timed anew up to an eighth of the budget; 0 takes any.
 	Peak float64
 	// FlushBytes of other memory are walked over before each run, to empty the
 	// caches; a block is then one run. 0 leaves the caches hot.
