@@ -29,9 +29,6 @@ type Feedback struct {
 	Reason string
 	// Cached: remembered, not measured now.
 	Cached bool
-	// Correction is by how much every LogSpeedup that was told of the program before is too
-	// large, for the default schedule has turned out to be faster.
-	Correction float64
 }
 
 // Measured tells whether LogSpeedup was measured.
@@ -61,6 +58,9 @@ type Baseline struct {
 	Ratio       float64 `json:"ratio"` // to the probe, as measure.Outcome.Ratio
 	Nanoseconds float64 `json:"nanoseconds"`
 	Uncertainty float64 `json:"uncertainty"` // of Ratio, as measure.Outcome.Uncertainty
+	// Times is how often it was measured: Ratio and Nanoseconds are geometric means. 0 is once,
+	// by an older version.
+	Times int `json:"times,omitempty"`
 }
 
 // Evaluator judges schedules in batches; results are in the order of the tasks.

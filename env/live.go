@@ -53,13 +53,13 @@ func (l *Live) Evaluate(ctx context.Context, tasks []Task) ([]Feedback, error) {
 // processes is how many a schedule is timed in that much hangs on: a program's default
 // schedule, for it is in all rewards, and what is measured again. One process in ten is
 // slower or faster by more than a tenth than most are, for where its memory lies.
-const processes = 3
+const processes = 2
 
-// Again measures tasks in new processes, whatever the laboratory remembers, and the default
-// schedules of their programs beside them. Other machines on the same host slow some kernels
-// down to half their speed for seconds, and the peak loop not at all: what met that the first
-// time would make everything else look fast for ever. Of two times of a default schedule the
-// shorter counts.
+// Again measures tasks in new processes, whatever the laboratory remembers, each beside the
+// default schedule of its program, which it is compared with. Other machines on the same
+// host slow some kernels down to half their speed for seconds, and the peak loop not at all:
+// a default schedule that met that when it was measured first would make everything else look
+// fast. Its baseline becomes the mean of all its measurements.
 func (l *Live) Again(ctx context.Context, tasks []Task) ([]Feedback, error) {
 	fresh := l.plan
 	fresh.Fresh, fresh.Processes = true, processes
@@ -74,25 +74,26 @@ func (l *Live) Again(ctx context.Context, tasks []Task) ([]Feedback, error) {
 	feedback, usual := feedback[:len(tasks)], feedback[len(tasks):]
 	corrected := map[string]bool{}
 	for i, t := range tasks {
-		if !usual[i].Measured() || usual[i].LogSpeedup <= 0 {
+		if !usual[i].Measured() {
 			continue
 		}
 		f, hash := &feedback[i], t.Program.Hash
-		f.Correction = usual[i].LogSpeedup
 		if f.Measured() {
-			f.LogSpeedup -= f.Correction
+			f.LogSpeedup -= usual[i].LogSpeedup
 		}
 		if !corrected[hash] {
 			corrected[hash] = true
-			l.baselines[hash] = l.baselines[hash].faster(f.Correction)
+			l.baselines[hash] = l.baselines[hash].with(usual[i].LogSpeedup)
 		}
 	}
 	return feedback, nil
 }
 
-// faster is the baseline by so much less in logarithms.
-func (b Baseline) faster(log float64) Baseline {
-	b.Ratio, b.Nanoseconds = b.Ratio*math.Exp(-log), b.Nanoseconds*math.Exp(-log)
+// with is the baseline with one measurement more, which was faster by so much in logarithms.
+func (b Baseline) with(faster float64) Baseline {
+	b.Times = max(b.Times, 1) + 1
+	factor := math.Exp(-faster / float64(b.Times))
+	b.Ratio, b.Nanoseconds = b.Ratio*factor, b.Nanoseconds*factor
 	return b
 }
 

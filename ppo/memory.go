@@ -3,7 +3,6 @@ package ppo
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 
 	"nestling/costmodel"
@@ -42,26 +41,11 @@ func (t *trainer) remember(ctx context.Context, episodes []*episode) error {
 		return err
 	}
 	for _, e := range challengers {
-		t.correct(e.task.Program, e.feedback.Correction)
 		if t.clearlyBest(e) {
 			t.memorise(e.task.Program.Hash, e.feedback.Reward(), remembered{e.all(), e.task.Schedule})
 		}
 	}
 	return nil
-}
-
-// correct lowers what is remembered of a program to what it is worth beside a default schedule
-// that has turned out to be faster, and puts that in its place where it is no better.
-func (t *trainer) correct(p *program.Program, logarithm float64) {
-	m, known := t.state.Memories[p.Hash]
-	if !known || m.Reward == 0 || logarithm == 0 { // the default schedule itself is worth 0
-		return
-	}
-	m.Reward -= logarithm / math.Ln10
-	t.state.Memories[p.Hash] = m
-	if m.Reward <= 0 && t.Config.Demonstrations {
-		t.study(p, Lesson{Schedule: schedule.Default(p, t.Machine)})
-	}
 }
 
 // clearlyBest tells whether an episode clearly beats what is remembered of its program: by

@@ -82,36 +82,3 @@ func TestTheRuleIsImitatedWhereSomethingElseWasTried(t *testing.T) {
 		t.Fatal(err)
 	}
 }
-
-// What is remembered loses what the default schedule has gained, and gives its place back to
-// that when nothing is left; the default schedule itself stays worth 0.
-func TestMemoriesAreCorrected(t *testing.T) {
-	var curve []Metrics
-	trainer, err := newTrainer(training(t, t.TempDir(), 1, &curve))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := trainer.Programs[0]
-	usual := trainer.remembered[p.Hash].schedule.String()
-	trainer.correct(p, 0.1)
-	if m := trainer.state.Memories[p.Hash]; m.Reward != 0 {
-		t.Errorf("the default schedule is worth %g, want 0", m.Reward)
-	}
-	space := trainer.spaces[p.Hash]
-	e := space.NewEpisode()
-	for !e.Done() {
-		e.Draw(trainer.rng)
-	}
-	trainer.memorise(p.Hash, 0.3, remembered{schedule: e.Schedule()})
-	trainer.correct(p, 0.1*math.Ln10)
-	if m := trainer.state.Memories[p.Hash]; math.Abs(m.Reward-0.2) > 1e-12 {
-		t.Errorf("after a correction by 0.1 a reward of 0.3 is %g", m.Reward)
-	}
-	trainer.correct(p, 0.25*math.Ln10)
-	if m, now := trainer.state.Memories[p.Hash], trainer.remembered[p.Hash].schedule.String(); m.Reward != 0 || now != usual {
-		t.Errorf("what is worth less than nothing is still remembered: %q, reward %g", now, m.Reward)
-	}
-	if err := trainer.journal.close(); err != nil {
-		t.Fatal(err)
-	}
-}
