@@ -67,19 +67,32 @@ func (t *trainer) propose(s slot) *episode {
 	best := t.remembered[s.program.Hash]
 	turn := s.turn % ways
 	if turn == borrowing && t.borrow(e) {
+		e.way = wayBorrowed
 		return e
 	}
 	switch {
 	case len(best.steps) == 0:
 	case (turn == 1 || turn == 4) && e.playing.Rewriting():
+		e.way = wayRearranged
 		e.began(e.playing.Rearrange(best.schedule, t.rng))
 	case turn == returning:
+		e.way = wayReturned
 		t.goBack(e, best)
 	default:
+		e.way = wayVaried
 		t.vary(e, best)
 	}
 	return e
 }
+
+// The ways to begin an episode, as metrics name them.
+const (
+	wayPolicy     = "policy" // from the beginning
+	wayVaried     = "varied"
+	wayRearranged = "rearranged"
+	wayReturned   = "returned"
+	wayBorrowed   = "borrowed"
+)
 
 // goBack does the first actions of the best episode again, as many as chance will have it,
 // and then often an action that is drawn uniformly; the policy does the rest (Ecoffet et

@@ -32,28 +32,35 @@ const clearlyBetter = 0.01
 // remember keeps the best episode of each program, if it clearly beats what is remembered.
 // Before that it is measured a second time, and that is what counts: the best of many
 // measurements is partly luck, and some schedules are as fast in one process of two.
-func (t *trainer) remember(ctx context.Context, episodes []*episode) error {
+//
+// What has taken the place of another is counted by the way in which its episode began.
+func (t *trainer) remember(ctx context.Context, episodes []*episode) (found map[string]int, err error) {
 	for _, e := range episodes {
 		t.state.Visits[e.task.Program.Hash]++
 	}
 	challengers := t.challengers(episodes)
-	if err := t.confirm(ctx, challengers); err != nil {
-		return err
+	confirmed, err := t.confirm(ctx, challengers)
+	if err != nil {
+		return nil, err
 	}
-	for _, e := range challengers {
-		if t.clearlyBest(e) {
-			t.memorise(e.task.Program.Hash, e.feedback.Reward(), remembered{e.all(), e.task.Schedule})
+	for i, e := range challengers {
+		if hash := e.task.Program.Hash; t.clearlyBest(hash, confirmed[i]) {
+			t.memorise(hash, confirmed[i].Reward(), remembered{e.all(), e.task.Schedule})
+			if found == nil {
+				found = map[string]int{}
+			}
+			found[e.way]++
 		}
 	}
-	return nil
+	return found, nil
 }
 
-// clearlyBest tells whether an episode clearly beats what is remembered of its program: by
+// clearlyBest tells whether feedback clearly beats what is remembered of its program: by
 // more than luck and by more than the measurement's standard error.
-func (t *trainer) clearlyBest(e *episode) bool {
-	best, known := t.state.Memories[e.task.Program.Hash]
-	margin := max(clearlyBetter, e.feedback.RewardUncertainty())
-	return e.feedback.Measured() && (!known || e.feedback.Reward() >= best.Reward+margin)
+func (t *trainer) clearlyBest(program string, f env.Feedback) bool {
+	best, known := t.state.Memories[program]
+	margin := max(clearlyBetter, f.RewardUncertainty())
+	return f.Measured() && (!known || f.Reward() >= best.Reward+margin)
 }
 
 // challengers are the best episodes of their programs, where they clearly beat what is
@@ -61,7 +68,7 @@ func (t *trainer) clearlyBest(e *episode) bool {
 func (t *trainer) challengers(episodes []*episode) []*episode {
 	var best []*episode
 	for _, e := range episodes {
-		if !t.clearlyBest(e) {
+		if !t.clearlyBest(e.task.Program.Hash, e.feedback) {
 			continue
 		}
 		at := slices.IndexFunc(best, func(b *episode) bool { return b.task.Program == e.task.Program })
@@ -75,20 +82,18 @@ func (t *trainer) challengers(episodes []*episode) []*episode {
 	return best
 }
 
-// confirm measures episodes a second time, where the evaluator can.
-func (t *trainer) confirm(ctx context.Context, episodes []*episode) error {
-	again, can := t.Evaluator.(env.Remeasurer)
-	if !can || !t.Config.Confirm || len(episodes) == 0 {
-		return nil
+// confirm measures episodes a second time, where the evaluator can. What that comes to is for
+// the memory alone: advantages are differences between episodes that were all measured once,
+// and compared with the same baseline.
+func (t *trainer) confirm(ctx context.Context, episodes []*episode) ([]env.Feedback, error) {
+	if again, can := t.Evaluator.(env.Remeasurer); can && t.Config.Confirm && len(episodes) > 0 {
+		return again.Again(ctx, tasksOf(episodes))
 	}
-	feedback, err := again.Again(ctx, tasksOf(episodes))
-	if err != nil {
-		return err
-	}
+	feedback := make([]env.Feedback, len(episodes))
 	for i, e := range episodes {
-		e.feedback = feedback[i]
+		feedback[i] = e.feedback
 	}
-	return nil
+	return feedback, nil
 }
 
 // memorise takes an episode for the best met on its program.

@@ -82,3 +82,40 @@ func TestTheRuleIsImitatedWhereSomethingElseWasTried(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// unremembering measures everything anew.
+type unremembering struct{ env.Evaluator }
+
+func (u unremembering) Evaluate(ctx context.Context, tasks []env.Task) ([]env.Feedback, error) {
+	feedback, err := u.Evaluator.Evaluate(ctx, tasks)
+	for i := range feedback {
+		feedback[i].Cached = false
+	}
+	return feedback, err
+}
+
+// Every new schedule is counted under the way in which its episode began, and what is found
+// is among what was tried.
+func TestFindingsAreCounted(t *testing.T) {
+	var curve []Metrics
+	o := training(t, t.TempDir(), 6, &curve)
+	o.Config.Demonstrations, o.Evaluator = false, unremembering{o.Evaluator}
+	train(t, o)
+	found := 0
+	for _, m := range curve {
+		tried := 0
+		for way, n := range m.Tried {
+			tried += n
+			if m.Found[way] > n {
+				t.Errorf("iteration %d: %d of %d schedules that were %s were found", m.Iteration, m.Found[way], n, way)
+			}
+			found += m.Found[way]
+		}
+		if tried != m.New {
+			t.Errorf("iteration %d: %d new schedules are counted as %v", m.Iteration, m.New, m.Tried)
+		}
+	}
+	if found < len(o.Programs) {
+		t.Errorf("%d findings on %d programs", found, len(o.Programs))
+	}
+}

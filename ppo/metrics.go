@@ -46,7 +46,11 @@ type Metrics struct {
 	Failed   int `json:"schedules_failed"`
 	Excluded int `json:"schedules_excluded"` // the default schedule could not be measured
 	// Failures counts what failed by how it failed ("crash", "wrong", …).
-	Failures        map[string]int `json:"failures,omitempty"`
+	Failures map[string]int `json:"failures,omitempty"`
+	// Tried counts new schedules, and Found those that have become the best known of their
+	// programs, by the way in which their episodes began (ppo/explore.go).
+	Tried           map[string]int `json:"tried"`
+	Found           map[string]int `json:"found,omitempty"`
 	NewPerSecond    float64        `json:"schedules_new_per_s"`
 	CachedPerSecond float64        `json:"schedules_cached_per_s"`
 	NetworkShare    float64        `json:"network_share"` // of the time
@@ -71,7 +75,7 @@ type Metrics struct {
 // summarize measures what was played and judged. Rewards, speedups and decisions are
 // those of whole episodes; a branch shows more of what was met before than of the policy.
 func summarize(episodes []*episode) Metrics {
-	m := Metrics{Episodes: len(episodes)}
+	m := Metrics{Episodes: len(episodes), Tried: map[string]int{}}
 	var whole []*episode
 	var rewards, speedups, uncertainties []float64
 	for _, e := range episodes {
@@ -92,6 +96,7 @@ func summarize(episodes []*episode) Metrics {
 			m.Cached++
 		} else {
 			m.New++
+			m.Tried[e.way]++
 		}
 		if f.Measured() {
 			m.BestSpeedup = max(m.BestSpeedup, math.Exp(f.LogSpeedup))
@@ -181,6 +186,9 @@ func (m *Metrics) curves() map[string]float64 {
 	}
 	for kind, share := range m.Kinds {
 		out["kinds/"+string(kind)] = share
+	}
+	for way, n := range m.Tried {
+		out["found_share/"+way] = float64(m.Found[way]) / float64(n)
 	}
 	return out
 }

@@ -228,11 +228,13 @@ func (t *trainer) iterate(ctx context.Context) error {
 	if err := judge(ctx, t.Evaluator, episodes); err != nil {
 		return err
 	}
-	if err := t.remember(ctx, episodes); err != nil {
+	found, err := t.remember(ctx, episodes)
+	if err != nil {
 		return err
 	}
 	judged := time.Since(start) - played
 	m := summarize(episodes)
+	m.Found = found
 	if m.Excluded == m.Episodes {
 		return fmt.Errorf("none of the %d schedules can be learned from: %s", m.Episodes, episodes[0].feedback.Reason)
 	}
@@ -350,6 +352,7 @@ type step struct {
 type episode struct {
 	task     env.Task
 	playing  *env.Episode
+	way      string  // in which it began; see propose
 	prefix   []step  // of a branch: not the policy's doing, and nothing to learn from
 	promise  float64 // by which it is chosen among proposals; see score
 	steps    []step
@@ -359,7 +362,7 @@ type episode struct {
 
 // episode is a new one on a program.
 func (t *trainer) episode(p *program.Program) *episode {
-	return &episode{task: env.Task{Program: p}, playing: t.spaces[p.Hash].NewEpisode()}
+	return &episode{task: env.Task{Program: p}, playing: t.spaces[p.Hash].NewEpisode(), way: wayPolicy}
 }
 
 // play schedules a batch of programs with the policy, all in lock-step.
