@@ -177,7 +177,7 @@ func (l *Live) measureBaselines(ctx context.Context, tasks []Task) error {
 		hash := batch[i].Program.Hash
 		switch {
 		case o.Status == measure.OK:
-			l.baselines[hash] = Baseline{Ratio: o.Ratio, Nanoseconds: o.Nanoseconds, Uncertainty: o.Uncertainty()}
+			l.baselines[hash] = Baseline{Ratio: o.Ratio, Nanoseconds: o.Nanoseconds, Uncertainty: o.Uncertainty(), Times: 1}
 		case !o.Accident: // or else it is measured the next time
 			l.broken[hash] = fmt.Sprintf("%s: %s", o.Status, o.Error)
 		}

@@ -32,27 +32,22 @@ const clearlyBetter = 0.01
 // remember keeps the best episode of each program, if it clearly beats what is remembered.
 // Before that it is measured a second time, and that is what counts: the best of many
 // measurements is partly luck, and some schedules are as fast in one process of two.
-//
-// What has taken the place of another is counted by the way in which its episode began.
-func (t *trainer) remember(ctx context.Context, episodes []*episode) (found map[string]int, err error) {
+func (t *trainer) remember(ctx context.Context, episodes []*episode) error {
 	for _, e := range episodes {
 		t.state.Visits[e.task.Program.Hash]++
 	}
 	challengers := t.challengers(episodes)
 	confirmed, err := t.confirm(ctx, challengers)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for i, e := range challengers {
 		if hash := e.task.Program.Hash; t.clearlyBest(hash, confirmed[i]) {
 			t.memorise(hash, confirmed[i].Reward(), remembered{e.all(), e.task.Schedule})
-			if found == nil {
-				found = map[string]int{}
-			}
-			found[e.way]++
+			e.found = true
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // clearlyBest tells whether feedback clearly beats what is remembered of its program: by

@@ -50,7 +50,7 @@ type Metrics struct {
 	// Tried counts new schedules, and Found those that have become the best known of their
 	// programs, by the way in which their episodes began (ppo/explore.go).
 	Tried           map[string]int `json:"tried"`
-	Found           map[string]int `json:"found,omitempty"`
+	Found           map[string]int `json:"found"`
 	NewPerSecond    float64        `json:"schedules_new_per_s"`
 	CachedPerSecond float64        `json:"schedules_cached_per_s"`
 	NetworkShare    float64        `json:"network_share"` // of the time
@@ -75,7 +75,7 @@ type Metrics struct {
 // summarize measures what was played and judged. Rewards, speedups and decisions are
 // those of whole episodes; a branch shows more of what was met before than of the policy.
 func summarize(episodes []*episode) Metrics {
-	m := Metrics{Episodes: len(episodes), Tried: map[string]int{}}
+	m := Metrics{Episodes: len(episodes), Tried: map[string]int{}, Found: map[string]int{}}
 	var whole []*episode
 	var rewards, speedups, uncertainties []float64
 	for _, e := range episodes {
@@ -97,6 +97,9 @@ func summarize(episodes []*episode) Metrics {
 		} else {
 			m.New++
 			m.Tried[e.way]++
+		}
+		if e.found {
+			m.Found[e.way]++
 		}
 		if f.Measured() {
 			m.BestSpeedup = max(m.BestSpeedup, math.Exp(f.LogSpeedup))

@@ -228,13 +228,11 @@ func (t *trainer) iterate(ctx context.Context) error {
 	if err := judge(ctx, t.Evaluator, episodes); err != nil {
 		return err
 	}
-	found, err := t.remember(ctx, episodes)
-	if err != nil {
+	if err := t.remember(ctx, episodes); err != nil {
 		return err
 	}
 	judged := time.Since(start) - played
 	m := summarize(episodes)
-	m.Found = found
 	if m.Excluded == m.Episodes {
 		return fmt.Errorf("none of the %d schedules can be learned from: %s", m.Episodes, episodes[0].feedback.Reason)
 	}
@@ -357,6 +355,7 @@ type episode struct {
 	promise  float64 // by which it is chosen among proposals; see score
 	steps    []step
 	feedback env.Feedback
+	found    bool    // it has become the best known of its program
 	others   float64 // mean reward of the other episodes on the same program
 }
 

@@ -19,7 +19,7 @@ type Compiler struct {
 	targets map[codegen.Target]*mlir.TargetMachine
 }
 
-// New makes a compiler. It takes some milliseconds: every dialect is loaded.
+// New makes a compiler. It takes some milliseconds: every dialect is registered.
 func New() *Compiler {
 	return &Compiler{context: mlir.NewContext(), targets: map[codegen.Target]*mlir.TargetMachine{}}
 }

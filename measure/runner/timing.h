@@ -31,8 +31,9 @@ typedef struct {
 int64_t nestlingCall(nestlingKernel run, void **args);
 
 // Times plan.run: sample[i] is nanoseconds per run of block i, probe[i] the
-// peak loop's GFLOP/s right before it (beside it, where there is a peak to reach), and stream[i], unless stream is NULL, the
-// streaming loop's GB/s, whose buffers must be open.
+// peak loop's GFLOP/s right before it, or the mean of before and after where there
+// is a peak to reach, and stream[i], unless stream is NULL, the streaming loop's
+// GB/s, whose buffers must be open.
 nestlingTimes nestlingTime(const nestlingPlan *plan, double *sample, double *probe, double *stream);
 
 // Sets how many threads parallel regions use.
