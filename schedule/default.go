@@ -33,6 +33,10 @@ func known(bytes, usual int) int {
 // costs more than they save: a few microseconds of work.
 const serialIterations = 1 << 15
 
+// fusedIterations is the same where fusing, which comes with threads, spares passes over
+// what lies between element-wise operations.
+const fusedIterations = 1 << 11
+
 // Default is the schedule made by rule, the baseline that learning has to beat.
 //
 //   - An operation takes in what it can: a chain of element-wise operations over a
@@ -297,12 +301,24 @@ func permuted(values, order []int) []int {
 // do without the threads that fusing brings.
 func (r rule) outerKind() Kind {
 	switch {
-	case r.machine.Threads > 1 && r.heaviest() < serialIterations:
+	case r.machine.Threads > 1 && r.heaviest() < r.worthThreads():
 		return Tile
 	case r.state.Legal(r.op, TileFuse):
 		return TileFuse
 	}
 	return TileParallel
+}
+
+// worthThreads is how many iterations a nest must have to be shared.
+func (r rule) worthThreads() float64 {
+	passes := slices.ContainsFunc(r.state.fusions(r.op, nil), func(f fusion) bool { return !fills(&r.state.program.Ops[f.op]) })
+	reduces := func(o *program.Op) bool {
+		return slices.ContainsFunc(o.Loops, func(l program.Loop) bool { return l.Iterator == program.Reduction })
+	}
+	if passes && !r.nestHas(reduces) {
+		return fusedIterations
+	}
+	return serialIterations
 }
 
 // heaviest is the iterations of the largest operation in the nest to be made.

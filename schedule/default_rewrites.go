@@ -23,6 +23,8 @@ const packReuse = 16
 //     smaller tile.
 //   - A long vector without divisors is cut into a part that threads can share, and a rest.
 //   - A large reduction to a single element is made in parts, one for each thread.
+//   - The second operand of a large product that comes at run time is copied into panels.
+//   - A chain of several nests is computed an image at a time.
 func rewritten(p *program.Program, m Machine) (*program.Program, Schedule) {
 	var all Schedule
 	for waiting := p.OpNames(); len(waiting) > 0; {
@@ -31,6 +33,9 @@ func rewritten(p *program.Program, m Machine) (*program.Program, Schedule) {
 		for _, rule := range rewriteRules {
 			op, err := p.OpIndex(entry.Op)
 			if err != nil {
+				break
+			}
+			if fixed(&p.Ops[op]) {
 				break
 			}
 			actions := rule(operation{p, &p.Ops[op], m})
@@ -50,11 +55,17 @@ func rewritten(p *program.Program, m Machine) (*program.Program, Schedule) {
 }
 
 // rewriteRules are asked in turn.
-var rewriteRules = []func(operation) []Action{foldNorms, layGatheredOut, layStridedOut, cutLanes, cutRows, cutLong, reduceInParts}
+var rewriteRules = []func(operation) []Action{foldNorms, layGatheredOut, layStridedOut, cutLanes, cutRows, cutLong, reduceInParts, splitPanels, layPanels, groupImages}
+
+// fixed tells an operation that is written out, or inside one, and is not rewritten any more.
+func fixed(o *program.Op) bool { return o.Code != "" || o.Inside > 0 }
 
 // DefaultRewrites is what Default would rewrite next of an operation, were the program it
 // was given this one; nil if nothing.
 func DefaultRewrites(p *program.Program, op int, m Machine) []Action {
+	if fixed(&p.Ops[op]) {
+		return nil
+	}
 	for _, rule := range rewriteRules {
 		if actions := rule(operation{p, &p.Ops[op], m}); len(actions) > 0 {
 			return actions
@@ -143,6 +154,131 @@ func layStridedOut(c operation) []Action {
 // layoutLast is the L that moves a dimension of an operand behind the others.
 func layoutLast(operand, dimension, dimensions int) Action {
 	return Action{Kind: Layout, Args: MoveDimension(operand, dimension, dimensions, true)}
+}
+
+// panelReuse is how often a product must read a large operand for its copy in panels to pay.
+const panelReuse = 16 * packReuse
+
+// splitPanels and layPanels copy the second operand of a large product into panels as wide as
+// a block of accumulators: in place, its rows are pages apart, and there is no room for them
+// in what the processor knows of pages.
+func splitPanels(c operation) []Action {
+	lanes := c.lanes()
+	if lanes < 0 || len(c.Loops) != 3 || !c.paysPanels() {
+		return nil
+	}
+	if width := 2 * c.machine.VectorLanes; c.Loops[lanes].Bound > width && c.Loops[lanes].Bound%width == 0 {
+		return []Action{{Kind: Split, Args: []int{lanes, width}}}
+	}
+	return nil
+}
+
+func layPanels(c operation) []Action {
+	lanes := c.lanes()
+	if lanes < 0 || len(c.Loops) != 4 || c.Loops[lanes].Bound != 2*c.machine.VectorLanes || !c.paysPanels() {
+		return nil
+	}
+	return []Action{{Kind: Layout, Args: MoveDimension(1, 1, 3, false)}}
+}
+
+// paysPanels reports whether the second operand of a contraction is larger than the second-level
+// cache, comes at run time, and is read often enough.
+func (c operation) paysPanels() bool {
+	const second, bytes = 1, 4
+	v := c.program.Values[c.Operands[second].Value]
+	return !v.Weight && v.Elements()*bytes > c.machine.L2() && c.reuse(c.Operands[second]) >= panelReuse
+}
+
+// What a group must be for it to pay.
+const (
+	minImage = 1 << 13 // iterations of the heaviest operation for one image
+	minNests = 2       // nests of loops that would be without it
+	maxShare = 3       // what lies between for one image takes up at most so small a share of the second-level cache
+)
+
+// groupImages computes what ends a chain an image at a time, with all that it needs: threads
+// share images once instead of every operation's loops, and what lies between stays in cache.
+// Attention's weights are such an end, too: rows of a product, scaled by their sums.
+func groupImages(c operation) []Action {
+	images := resultLoop(c.Op, 0)
+	if images < 0 || len(c.Init().Map.Coefficients) < 3 || c.program.Values[c.Result].Weight || isContraction(c.Op) && !channelwise(c.Op, c.lanes()) {
+		return nil
+	}
+	if bound := c.Loops[images].Bound; bound < 2 || bound%c.machine.Threads != 0 {
+		return nil
+	}
+	group := Action{Kind: Group, Args: []int{images}}
+	grouped, err := rewrite(c.program, c.Name, group, Options{Threads: c.machine.Threads})
+	if err != nil {
+		return nil
+	}
+	g := groupOf(grouped)
+	ends := len(c.Consumers) == 0 && !g.sumsRowsOfProducts() || len(c.Consumers) > 0 && g.sumsRowsOfProducts()
+	if !ends || g.heaviest() < minImage || g.between(c.Name) > c.machine.L2()/maxShare || c.nests(g) < minNests {
+		return nil
+	}
+	return []Action{group}
+}
+
+// grouped is what one loop of a program runs: its operations, for one iteration.
+type grouped struct {
+	program *program.Program
+	ops     []*program.Op
+}
+
+func groupOf(p *program.Program) grouped {
+	g := grouped{program: p}
+	for i := range p.Ops {
+		if p.Ops[i].Inside > 0 {
+			g.ops = append(g.ops, &p.Ops[i])
+		}
+	}
+	return g
+}
+
+// sumsRowsOfProducts reports whether rows are reduced, and a product computed.
+func (g grouped) sumsRowsOfProducts() bool {
+	return slices.ContainsFunc(g.ops, isContraction) && slices.ContainsFunc(g.ops, reducesWholeRows)
+}
+
+// heaviest is the iterations of the largest operation.
+func (g grouped) heaviest() float64 {
+	most := 0.0
+	for _, o := range g.ops {
+		most = max(most, o.Iterations())
+	}
+	return most
+}
+
+// between is how many bytes there are of what is computed for others than the last operation's
+// readers. A result and what it starts from are one.
+func (g grouped) between(last string) int {
+	const size = 4
+	bytes := 0
+	for _, o := range g.ops {
+		if o.Name != last && !fills(o) {
+			bytes += size * g.program.Values[o.Result].Elements()
+		}
+	}
+	return bytes
+}
+
+// fills reports whether an operation writes and reads no tensor.
+func fills(o *program.Op) bool { return len(o.Operands) < 2 }
+
+// nests counts the nests of loops that the default schedule makes of a group's operations
+// where they are not one: all but fills.
+func (c operation) nests(g grouped) int {
+	s, n := NewState(c.program), 0
+	for _, op := range s.Order() {
+		s.ApplyDefault(op, c.machine)
+	}
+	for _, o := range g.ops {
+		if op, err := c.program.OpIndex(o.Name); err == nil && !fills(o) && s.FusedInto(op) < 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // cutLanes cuts the loop along the result's rows where whole vectors, the last of

@@ -27,14 +27,21 @@ func TestDefault(t *testing.T) {
 			"conv0: C(3,16,16) T(0,0,0,0,4,1,1) V\nrelu0.rest: TF(1,8,2,0) V\nadd0.rest: V\nconv0.rest: T(0,0,0,0,4,1,1) V\nfill1.rest: V\n" +
 				"relu0: TF(1,8,2,0) V\nadd0: V\nfill1: V\ncopy0: TP(1,1,2,0) V\nfill0: TP(1,4,0,0) NT\n"},
 		{"a strided one with channels last", programs["strided"], avx512,
-			"conv0: L(1,1,2,3,0) L(2,0,2,3,1) T(0,0,0,1,4,1,1) V\nrelu0: TF(0,0,1,0) V\nadd0: V\nconv0.out: V\nconv0.in1: TP(8,0,0,0) NT\nfill1: V\n" +
-				"copy0: TP(1,1,2,0) V\nfill0: TP(1,4,0,0) NT\n"},
+			"conv0: L(1,1,2,3,0) L(2,0,2,3,1) T(0,0,0,1,4,1,1) V\nrelu0: G(0) TF(0,0,1,0) V\nadd0: V\nconv0.out: V\nfill1: V\n" +
+				"copy0: TP(0,1,2,0) V\nfill0: TP(0,4,0,0) NT\nrelu0.loop: NT\nconv0.in1: TP(8,0,0,0) NT\n"},
+		{"not of images that threads cannot share", programs["strided"], Machine{Threads: 3, VectorLanes: 16},
+			"conv0: L(1,1,2,3,0) L(2,0,2,3,1) T(0,0,0,1,4,1,1) V\nrelu0: TF(0,0,1,0) V\nadd0: V\nconv0.out: V\nconv0.in1: NT\nfill1: V\n" +
+				"copy0: T(1,1,2,0) V\nfill0: NT\n"},
+		{"a large product in panels", matmulProgram(1024, 1024, 1024), avx512,
+			"matmul0: S(1,32) L(1,1,0,2) TF(8,1,0,0) T(0,0,0,4) V\nmatmul0.in1: TP(1,2,0) V\nfill0: V\n"},
+		{"a chain that is worth fusing, and threads with it", chainProgram(64), Machine{Threads: 2, VectorLanes: 16},
+			"add1: TF(1,0) V\nrelu1: V\nadd0: V\nrelu0: V\n"},
 		{"strided windows of odd rows", programs["pool"], avx512,
 			"pool0: TF(1,1,1,0,0,0) NT\nfill0: V\n"},
 		{"a reduction along the rows", programs["softmax"], avx512,
 			"exp0: TF(4,0) T(1,64) V\nsum0: NT\nfill0: NT\n"},
-		{"small operations without threads", programs["chain"], Machine{Threads: 2, VectorLanes: 16},
-			"add1: T(1,0) V\nrelu1: T(1,0) V\nadd0: T(1,0) V\nrelu0: T(1,0) V\n"},
+		{"small operations without threads", chainProgram(32), Machine{Threads: 2, VectorLanes: 16},
+			"add1: T(2,0) V\nrelu1: T(2,0) V\nadd0: T(2,0) V\nrelu0: T(2,0) V\n"},
 		{"loops without divisors, cut", programs["prime"], avx512,
 			"matmul0: C(1,32,16) C(0,32) TF(8,0,0) T(0,0,1) V\nmatmul0.rest: C(0,32) TF(16,0,0) T(0,0,1) V\nmatmul0.rest.rest: T(0,0,1) V\n" +
 				"fill0.rest.rest: NT\nfill0.rest: V\nmatmul0.rest2: T(0,0,1) V\nfill0.rest2: NT\nfill0: V\n"},
