@@ -129,6 +129,12 @@ func layGatheredOut(c operation) []Action {
 	return nil
 }
 
+// contractionGroup's numbers of loops that only one operand has: images, and weights.
+const (
+	firstOperand  = 1
+	secondOperand = 2
+)
+
 // layStridedOut computes a convolution whose rows are strided with channels last: with
 // lanes along what only weights and result have.
 func layStridedOut(c operation) []Action {
@@ -137,7 +143,6 @@ func layStridedOut(c operation) []Action {
 	if !isContraction(c.Op) || lanes < 0 || !strided(c.Op, lanes) || channelwise(c.Op, lanes) {
 		return nil
 	}
-	const secondOperand = 2 // contractionGroup's number of what only that has: weights
 	weights := &c.Operands[1]
 	for d := range result {
 		l := resultLoop(c.Op, d)
@@ -192,6 +197,7 @@ func (c operation) paysPanels() bool {
 // What a group must be for it to pay.
 const (
 	minImage = 1 << 13 // iterations of the heaviest operation for one image
+	minRows  = 32      // rows that a product has for accumulators in one image
 	minNests = 2       // nests of loops that would be without it
 	maxShare = 3       // what lies between for one image takes up at most so small a share of the second-level cache
 )
@@ -214,7 +220,7 @@ func groupImages(c operation) []Action {
 	}
 	g := groupOf(grouped)
 	ends := len(c.Consumers) == 0 && !g.sumsRowsOfProducts() || len(c.Consumers) > 0 && g.sumsRowsOfProducts()
-	if !ends || g.heaviest() < minImage || g.between(c.Name) > c.machine.L2()/maxShare || c.nests(g) < minNests {
+	if !ends || g.heaviest() < minImage || g.rows() < minRows || g.between(c.Name) > c.machine.L2()/maxShare || c.nests(g) < minNests {
 		return nil
 	}
 	return []Action{group}
@@ -248,6 +254,26 @@ func (g grouped) heaviest() float64 {
 		most = max(most, o.Iterations())
 	}
 	return most
+}
+
+// rows is the fewest places of a result for which one of the group's products shares weights: a
+// convolution's pixels, the rows of attention.
+func (g grouped) rows() int {
+	least := minRows
+	for _, o := range g.ops {
+		lanes := lanesLoop(o)
+		if !isContraction(o) || channelwise(o, lanes) {
+			continue
+		}
+		rows := 1
+		for _, l := range parallelLoops(o) {
+			if contractionGroup(o, l) == firstOperand {
+				rows *= o.Loops[l].Bound
+			}
+		}
+		least = min(least, rows)
+	}
+	return least
 }
 
 // between is how many bytes there are of what is computed for others than the last operation's
