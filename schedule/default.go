@@ -311,7 +311,7 @@ func (r rule) outerKind() Kind {
 
 // worthThreads is how many iterations a nest must have to be shared.
 func (r rule) worthThreads() float64 {
-	passes := slices.ContainsFunc(r.state.fusions(r.op, nil), func(f fusion) bool { return !fills(&r.state.program.Ops[f.op]) })
+	passes := slices.ContainsFunc(r.state.fusions(r.op, nil), func(f fusion) bool { return r.state.program.Ops[f.op].Family != program.Fill })
 	reduces := func(o *program.Op) bool {
 		return slices.ContainsFunc(o.Loops, func(l program.Loop) bool { return l.Iterator == program.Reduction })
 	}

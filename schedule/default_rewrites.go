@@ -199,12 +199,13 @@ const (
 	minImage = 1 << 13 // iterations of the heaviest operation for one image
 	minRows  = 32      // rows that a product has for accumulators in one image
 	minNests = 2       // nests of loops that would be without it
-	maxShare = 3       // what lies between for one image takes up at most so small a share of the second-level cache
+	maxShare = 3       // a tensor in between takes at most a third of the second-level cache
 )
 
 // groupImages computes what ends a chain an image at a time, with all that it needs: threads
 // share images once instead of every operation's loops, and what lies between stays in cache.
-// Attention's weights are such an end, too: rows of a product, scaled by their sums.
+// Attention's weights are such an end, too: rows of a product, scaled by their sums, which
+// would be computed row by row with the product after them.
 func groupImages(c operation) []Action {
 	images := resultLoop(c.Op, 0)
 	if images < 0 || len(c.Init().Map.Coefficients) < 3 || c.program.Values[c.Result].Weight || isContraction(c.Op) && !channelwise(c.Op, c.lanes()) {
@@ -214,13 +215,17 @@ func groupImages(c operation) []Action {
 		return nil
 	}
 	group := Action{Kind: Group, Args: []int{images}}
-	grouped, err := rewrite(c.program, c.Name, group, Options{Threads: c.machine.Threads})
+	p, err := rewrite(c.program, c.Name, group, Options{Threads: c.machine.Threads})
 	if err != nil {
 		return nil
 	}
-	g := groupOf(grouped)
-	ends := len(c.Consumers) == 0 && !g.sumsRowsOfProducts() || len(c.Consumers) > 0 && g.sumsRowsOfProducts()
-	if !ends || g.heaviest() < minImage || g.rows() < minRows || g.between(c.Name) > c.machine.L2()/maxShare || c.nests(g) < minNests {
+	g := groupOf(p, c.Name)
+	fits := g.largest(c.Name) <= c.machine.L2()/maxShare && g.heaviest() >= minImage && g.rows() >= minRows
+	switch {
+	case !fits || g.transposesProducts():
+		return nil
+	case len(c.Consumers) > 0 && g.sumsRowsOfProducts():
+	case len(c.Consumers) > 0 || g.sumsRowsOfProducts() || c.nests(g) < minNests:
 		return nil
 	}
 	return []Action{group}
@@ -232,10 +237,15 @@ type grouped struct {
 	ops     []*program.Op
 }
 
-func groupOf(p *program.Program) grouped {
+// groupOf is the group that ends with an operation.
+func groupOf(p *program.Program, last string) grouped {
 	g := grouped{program: p}
+	end, err := p.OpIndex(last)
+	if err != nil {
+		return g
+	}
 	for i := range p.Ops {
-		if p.Ops[i].Inside > 0 {
+		if p.Ops[i].Inside == p.Ops[end].Inside {
 			g.ops = append(g.ops, &p.Ops[i])
 		}
 	}
@@ -276,31 +286,37 @@ func (g grouped) rows() int {
 	return least
 }
 
-// between is how many bytes there are of what is computed for others than the last operation's
-// readers. A result and what it starts from are one.
-func (g grouped) between(last string) int {
-	const size = 4
-	bytes := 0
-	for _, o := range g.ops {
-		if o.Name != last && !fills(o) {
-			bytes += size * g.program.Values[o.Result].Elements()
-		}
-	}
-	return bytes
+// transposesProducts reports whether a product is computed in another order than it is kept in:
+// tiles of several images suit that better.
+func (g grouped) transposesProducts() bool {
+	contracts := func(op int) bool { return isContraction(&g.program.Ops[op]) }
+	return slices.ContainsFunc(g.ops, func(o *program.Op) bool {
+		return transposed(o) >= 0 && slices.ContainsFunc(o.Producers, contracts)
+	})
 }
 
-// fills reports whether an operation writes and reads no tensor.
-func fills(o *program.Op) bool { return len(o.Operands) < 2 }
+// largest is the bytes of the largest tensor that the group computes for itself: the result of
+// any operation but its last.
+func (g grouped) largest(last string) int {
+	const size = 4
+	most := 0
+	for _, o := range g.ops {
+		if o.Name != last {
+			most = max(most, size*g.program.Values[o.Result].Elements())
+		}
+	}
+	return most
+}
 
-// nests counts the nests of loops that the default schedule makes of a group's operations
-// where they are not one: all but fills.
+// nests counts the operations of a group that have nests of loops of their own by the default
+// schedule without it, less fills.
 func (c operation) nests(g grouped) int {
 	s, n := NewState(c.program), 0
 	for _, op := range s.Order() {
 		s.ApplyDefault(op, c.machine)
 	}
 	for _, o := range g.ops {
-		if op, err := c.program.OpIndex(o.Name); err == nil && !fills(o) && s.FusedInto(op) < 0 {
+		if op, err := c.program.OpIndex(o.Name); err == nil && o.Family != program.Fill && s.FusedInto(op) < 0 {
 			n++
 		}
 	}

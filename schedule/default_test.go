@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,11 +28,8 @@ func TestDefault(t *testing.T) {
 			"conv0: C(3,16,16) T(0,0,0,0,4,1,1) V\nrelu0.rest: TF(1,8,2,0) V\nadd0.rest: V\nconv0.rest: T(0,0,0,0,4,1,1) V\nfill1.rest: V\n" +
 				"relu0: TF(1,8,2,0) V\nadd0: V\nfill1: V\ncopy0: TP(1,1,2,0) V\nfill0: TP(1,4,0,0) NT\n"},
 		{"a strided one with channels last", programs["strided"], avx512,
-			"conv0: L(1,1,2,3,0) L(2,0,2,3,1) T(0,0,0,1,4,1,1) V\nrelu0: G(0) TF(0,0,1,0) V\nadd0: V\nconv0.out: V\nfill1: V\n" +
-				"copy0: TP(0,1,2,0) V\nfill0: TP(0,4,0,0) NT\nrelu0.loop: NT\nconv0.in1: TP(8,0,0,0) NT\n"},
-		{"not of images that threads cannot share", programs["strided"], Machine{Threads: 3, VectorLanes: 16},
-			"conv0: L(1,1,2,3,0) L(2,0,2,3,1) T(0,0,0,1,4,1,1) V\nrelu0: TF(0,0,1,0) V\nadd0: V\nconv0.out: V\nconv0.in1: NT\nfill1: V\n" +
-				"copy0: T(1,1,2,0) V\nfill0: NT\n"},
+			"conv0: L(1,1,2,3,0) L(2,0,2,3,1) T(0,0,0,1,4,1,1) V\nrelu0: TF(0,0,1,0) V\nadd0: V\nconv0.out: V\nconv0.in1: TP(8,0,0,0) NT\nfill1: V\n" +
+				"copy0: TP(1,1,2,0) V\nfill0: TP(1,4,0,0) NT\n"},
 		{"a large product in panels", matmulProgram(1024, 1024, 1024), avx512,
 			"matmul0: S(1,32) L(1,1,0,2) TF(8,1,0,0) T(0,0,0,4) V\nmatmul0.in1: TP(1,2,0) V\nfill0: V\n"},
 		{"a chain that is worth fusing, and threads with it", chainProgram(64), Machine{Threads: 2, VectorLanes: 16},
@@ -63,6 +61,40 @@ func TestDefault(t *testing.T) {
 		got := Default(c.program, c.machine)
 		if diff := cmp.Diff(c.want, got.String()); diff != "" {
 			t.Errorf("%s: %s", c.name, diff)
+		}
+	}
+}
+
+// TestDefaultGroups computes by image where threads can share images, and one is large enough to
+// be worth a loop of its own and small enough for the cache.
+func TestDefaultGroups(t *testing.T) {
+	two := Machine{Threads: 2, VectorLanes: 16}
+	for _, c := range []struct {
+		name    string
+		program *program.Program
+		machine Machine
+		want    string // the operation that ends the group, "" for none
+	}{
+		{"a padded convolution", convProgram(2, 16, 32, 32, 1), two, "relu0"},
+		{"of images that threads cannot share", convProgram(3, 16, 32, 32, 1), two, ""},
+		{"of one image", convProgram(1, 16, 32, 32, 1), Machine{Threads: 1, VectorLanes: 16}, ""},
+		{"of images with few pixels", convProgram(2, 64, 64, 4, 1), two, ""},
+		{"of images with little work", convProgram(2, 1, 1, 16, 1), two, ""},
+		{"of images that do not stay in the cache", convProgram(2, 128, 32, 64, 1), two, ""},
+		{"of products that are kept in another order", convProgram(2, 16, 32, 32, 2), two, ""},
+		{"what is one nest already", poolProgram(2, 16, 64), two, ""},
+		{"a product", matmulProgram(512, 512, 512), two, ""},
+		{"the weights of attention", attentionProgram(4, 64, 32), two, "exp0"},
+		{"of heads that threads cannot share", attentionProgram(5, 64, 32), two, ""},
+	} {
+		got := ""
+		for _, entry := range Default(c.program, c.machine) {
+			if slices.ContainsFunc(entry.Actions, func(a Action) bool { return a.Kind == Group }) {
+				got += entry.Op
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: the group ends with %q, want %q", c.name, got, c.want)
 		}
 	}
 }

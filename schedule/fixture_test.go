@@ -96,6 +96,7 @@ func accessMap(loops []string, index string) program.AccessMap {
 func (b *builder) done(results ...int) *program.Program {
 	b.p.Name = "kernel"
 	b.p.Results = results
+	b.p.Link()
 	b.p.Module = moduleText(&b.p)
 	return &b.p
 }
@@ -292,6 +293,24 @@ func rowsProgram(rows, columns int) *program.Program {
 	body := []program.Instruction{{Op: "math.exp", Args: []int{0}}, {Op: "arith.divf", Args: []int{3, 1}}}
 	nest = fmt.Sprintf("%s j=%d", line, columns)
 	return b.done(b.op("exp0", program.Elementwise, nest, body, use{x, "i,j"}, use{sum, "i"}, use{b.empty(rows, columns), "i,j"}))
+}
+
+// attentionProgram is weights of attention, exp(qkᵀ) over its rows' sums, times v: fill0,
+// matmul0, fill1, sum0, exp0, fill2, matmul1.
+func attentionProgram(heads, rows, width int) *program.Program {
+	var b builder
+	q, k, v := b.argument(heads, rows, width), b.argument(heads, width, rows), b.argument(heads, rows, width)
+	nest := fmt.Sprintf("h=%d i=%d j=%d", heads, rows, rows)
+	zero := b.fill("fill0", 0, nest, "h,i,j", heads, rows, rows)
+	scores := b.op("matmul0", program.Matmul, nest+fmt.Sprintf(" [k=%d]", width), multiplyAdd, use{q, "h,i,k"}, use{k, "h,k,j"}, use{zero, "h,i,j"})
+	line := fmt.Sprintf("h=%d i=%d", heads, rows)
+	zero = b.fill("fill1", 0, line, "h,i", heads, rows)
+	sum := b.op("sum0", program.Reduce, fmt.Sprintf("%s [j=%d]", line, rows), []program.Instruction{{Op: "arith.addf", Args: []int{1, 0}}}, use{scores, "h,i,j"}, use{zero, "h,i"})
+	body := []program.Instruction{{Op: "math.exp", Args: []int{0}}, {Op: "arith.divf", Args: []int{3, 1}}}
+	weights := b.op("exp0", program.Elementwise, nest, body, use{scores, "h,i,j"}, use{sum, "h,i"}, use{b.empty(heads, rows, rows), "h,i,j"})
+	nest = fmt.Sprintf("h=%d i=%d k=%d", heads, rows, width)
+	zero = b.fill("fill2", 0, nest, "h,i,k", heads, rows, width)
+	return b.done(b.op("matmul1", program.Matmul, nest+fmt.Sprintf(" [j=%d]", rows), multiplyAdd, use{weights, "h,i,j"}, use{v, "h,j,k"}, use{zero, "h,i,k"}))
 }
 
 // chainProgram is relu0, add0 over relu0 and an argument, relu1; relu0 has a
