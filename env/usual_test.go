@@ -33,7 +33,11 @@ func TestUsualAnswersMakeTheDefaultSchedule(t *testing.T) {
 		if slices.ContainsFunc(p.Ops, func(o program.Op) bool { return len(o.Loops) > env.MaxLoops }) {
 			t.Skip("tiles of so many loops are not offered")
 		}
-		e := env.NewSpace(p, machine, env.Rules{}).NewEpisode()
+		m := machine
+		if rapid.Bool().Draw(t, "small caches") { // so that more is copied into panels
+			m.Caches = [3]int{0, 1 << 14}
+		}
+		e := env.NewSpace(p, m, env.Rules{}).NewEpisode()
 		for !e.Done() {
 			usual, onTheWay := usualOf(e)
 			if len(usual) != 1 || !slices.Equal(usual, onTheWay) {
@@ -43,7 +47,7 @@ func TestUsualAnswersMakeTheDefaultSchedule(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got, want := lines(e.Schedule()), lines(schedule.Default(p, machine)); !slices.Equal(got, want) {
+		if got, want := lines(e.Schedule()), lines(schedule.Default(p, m)); !slices.Equal(got, want) {
 			t.Fatalf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	})

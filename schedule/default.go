@@ -311,11 +311,12 @@ func (r rule) outerKind() Kind {
 
 // worthThreads is how many iterations a nest must have to be shared.
 func (r rule) worthThreads() float64 {
-	passes := slices.ContainsFunc(r.state.fusions(r.op, nil), func(f fusion) bool { return r.state.program.Ops[f.op].Family != program.Fill })
-	reduces := func(o *program.Op) bool {
-		return slices.ContainsFunc(o.Loops, func(l program.Loop) bool { return l.Iterator == program.Reduction })
+	spares := func(f fusion) bool {
+		o := &r.state.program.Ops[f.op]
+		return o.Family != program.Fill && o.Iterations() >= r.self().Iterations()
 	}
-	if passes && !r.nestHas(reduces) {
+	reduces := func(o *program.Op) bool { return reducesBeside(o, -1) }
+	if r.state.Legal(r.op, TileFuse) && slices.ContainsFunc(r.state.fusions(r.op, nil), spares) && !r.nestHas(reduces) {
 		return fusedIterations
 	}
 	return serialIterations

@@ -32,10 +32,7 @@ func rewritten(p *program.Program, m Machine) (*program.Program, Schedule) {
 		waiting = waiting[1:]
 		for _, rule := range rewriteRules {
 			op, err := p.OpIndex(entry.Op)
-			if err != nil {
-				break
-			}
-			if fixed(&p.Ops[op]) {
+			if err != nil || fixed(&p.Ops[op]) {
 				break
 			}
 			actions := rule(operation{p, &p.Ops[op], m})
@@ -55,7 +52,9 @@ func rewritten(p *program.Program, m Machine) (*program.Program, Schedule) {
 }
 
 // rewriteRules are asked in turn.
-var rewriteRules = []func(operation) []Action{foldNorms, layGatheredOut, layStridedOut, cutLanes, cutRows, cutLong, reduceInParts, splitPanels, layPanels, groupImages}
+var rewriteRules = []func(operation) []Action{
+	foldNorms, splitPanels, layPanels, layGatheredOut, layStridedOut, cutLanes, cutRows, cutLong, reduceInParts, groupImages,
+}
 
 // fixed tells an operation that is written out, or inside one, and is not rewritten any more.
 func fixed(o *program.Op) bool { return o.Code != "" || o.Inside > 0 }
@@ -129,12 +128,6 @@ func layGatheredOut(c operation) []Action {
 	return nil
 }
 
-// contractionGroup's numbers of loops that only one operand has: images, and weights.
-const (
-	firstOperand  = 1
-	secondOperand = 2
-)
-
 // layStridedOut computes a convolution whose rows are strided with channels last: with
 // lanes along what only weights and result have.
 func layStridedOut(c operation) []Action {
@@ -166,32 +159,71 @@ const panelReuse = 16 * packReuse
 
 // splitPanels and layPanels copy the second operand of a large product into panels as wide as
 // a block of accumulators: in place, its rows are pages apart, and there is no room for them
-// in what the processor knows of pages.
+// in what the processor knows of pages. A product whose result another one reads is left as it
+// is: that would have its reduction split.
 func splitPanels(c operation) []Action {
-	lanes := c.lanes()
-	if lanes < 0 || len(c.Loops) != 3 || !c.paysPanels() {
+	lanes, width := lanesLoop(c.Op), 2*c.machine.VectorLanes
+	if len(parallelLoops(c.Op)) != 2 || !c.paysPanels() || c.feedsContraction() {
 		return nil
 	}
-	if width := 2 * c.machine.VectorLanes; c.Loops[lanes].Bound > width && c.Loops[lanes].Bound%width == 0 {
-		return []Action{{Kind: Split, Args: []int{lanes, width}}}
+	if c.Loops[lanes].Bound == width || c.Loops[lanes].Bound%width != 0 {
+		return nil
 	}
-	return nil
+	return []Action{{Kind: Split, Args: []int{lanes, width}}}
 }
 
 func layPanels(c operation) []Action {
-	lanes := c.lanes()
-	if lanes < 0 || len(c.Loops) != 4 || c.Loops[lanes].Bound != 2*c.machine.VectorLanes || !c.paysPanels() {
+	lanes, weights := lanesLoop(c.Op), 1
+	if len(parallelLoops(c.Op)) != 3 || !c.paysPanels() || c.Loops[lanes].Bound != 2*c.machine.VectorLanes {
 		return nil
 	}
-	return []Action{{Kind: Layout, Args: MoveDimension(1, 1, 3, false)}}
+	rows := c.Operands[weights].Map
+	order := []int{weights, -1}
+	for d, row := range rows.Coefficients {
+		l, alone := singleLoop(row)
+		switch {
+		case !alone:
+			return nil
+		case l == lanes:
+		case contractionGroup(c.Op, l) == secondOperand:
+			order[1] = d
+		default:
+			order = append(order, d)
+		}
+	}
+	if order = append(order, soleRow(rows, lanes)); order[1] < 0 || len(order) != 1+len(rows.Coefficients) || order[1] == 0 && order[2] == 1 {
+		return nil
+	}
+	return []Action{{Kind: Layout, Args: order}}
 }
 
-// paysPanels reports whether the second operand of a contraction is larger than the second-level
-// cache, comes at run time, and is read often enough.
+// paysPanels reports whether the second operand of a product is larger than the second-level
+// cache, comes at run time, is read often enough, and has the lanes.
 func (c operation) paysPanels() bool {
 	const second, bytes = 1, 4
+	lanes := lanesLoop(c.Op)
+	if !isContraction(c.Op) || lanes < 0 || strided(c.Op, lanes) || contractionGroup(c.Op, lanes) != secondOperand {
+		return false
+	}
 	v := c.program.Values[c.Operands[second].Value]
 	return !v.Weight && v.Elements()*bytes > c.machine.L2() && c.reuse(c.Operands[second]) >= panelReuse
+}
+
+// feedsContraction reports whether a contraction reads what comes of the operation.
+func (c operation) feedsContraction() bool {
+	seen := map[int]bool{}
+	var feeds func(consumers []int) bool
+	feeds = func(consumers []int) bool {
+		return slices.ContainsFunc(consumers, func(op int) bool {
+			if seen[op] {
+				return false
+			}
+			seen[op] = true
+			o := &c.program.Ops[op]
+			return o.Code == "" && isContraction(o) || feeds(o.Consumers)
+		})
+	}
+	return feeds(c.Consumers)
 }
 
 // What a group must be for it to pay.
@@ -204,11 +236,12 @@ const (
 
 // groupImages computes what ends a chain an image at a time, with all that it needs: threads
 // share images once instead of every operation's loops, and what lies between stays in cache.
+// What ends in a product is one nest already, less what is copied for it.
 // Attention's weights are such an end, too: rows of a product, scaled by their sums, which
 // would be computed row by row with the product after them.
 func groupImages(c operation) []Action {
 	images := resultLoop(c.Op, 0)
-	if images < 0 || len(c.Init().Map.Coefficients) < 3 || c.program.Values[c.Result].Weight || isContraction(c.Op) && !channelwise(c.Op, c.lanes()) {
+	if images < 0 || len(c.Init().Map.Coefficients) < 3 || c.program.Values[c.Result].Weight || isContraction(c.Op) && !channelwise(c.Op, lanesLoop(c.Op)) {
 		return nil
 	}
 	if bound := c.Loops[images].Bound; bound < 2 || bound%c.machine.Threads != 0 {
@@ -220,12 +253,15 @@ func groupImages(c operation) []Action {
 		return nil
 	}
 	g := groupOf(p, c.Name)
-	fits := g.largest(c.Name) <= c.machine.L2()/maxShare && g.heaviest() >= minImage && g.rows() >= minRows
+	fits := g.largest() <= c.machine.L2()/maxShare && g.heaviest() >= minImage && g.enoughRows()
 	switch {
 	case !fits || g.transposesProducts():
 		return nil
-	case len(c.Consumers) > 0 && g.sumsRowsOfProducts():
-	case len(c.Consumers) > 0 || g.sumsRowsOfProducts() || c.nests(g) < minNests:
+	case g.sumsRows():
+		if !c.feedsProducts() {
+			return nil
+		}
+	case len(c.Consumers) > 0 || c.nests(g) < minNests:
 		return nil
 	}
 	return []Action{group}
@@ -252,8 +288,14 @@ func groupOf(p *program.Program, last string) grouped {
 	return g
 }
 
-// sumsRowsOfProducts reports whether rows are reduced, and a product computed.
-func (g grouped) sumsRowsOfProducts() bool {
+// feedsProducts reports whether products and nothing else read the operation's result.
+func (c operation) feedsProducts() bool {
+	other := func(op int) bool { return !isContraction(&c.program.Ops[op]) }
+	return len(c.Consumers) > 0 && !slices.ContainsFunc(c.Consumers, other)
+}
+
+// sumsRows reports whether rows are reduced, and a product computed, as in attention.
+func (g grouped) sumsRows() bool {
 	return slices.ContainsFunc(g.ops, isContraction) && slices.ContainsFunc(g.ops, reducesWholeRows)
 }
 
@@ -266,14 +308,12 @@ func (g grouped) heaviest() float64 {
 	return most
 }
 
-// rows is the fewest places of a result for which one of the group's products shares weights: a
-// convolution's pixels, the rows of attention.
-func (g grouped) rows() int {
-	least := minRows
-	for _, o := range g.ops {
-		lanes := lanesLoop(o)
-		if !isContraction(o) || channelwise(o, lanes) {
-			continue
+// enoughRows reports whether each of the group's products shares its weights among as many places
+// of its result as registers hold: a convolution's pixels, the rows of attention.
+func (g grouped) enoughRows() bool {
+	return !slices.ContainsFunc(g.ops, func(o *program.Op) bool {
+		if !isContraction(o) || channelwise(o, lanesLoop(o)) {
+			return false
 		}
 		rows := 1
 		for _, l := range parallelLoops(o) {
@@ -281,9 +321,8 @@ func (g grouped) rows() int {
 				rows *= o.Loops[l].Bound
 			}
 		}
-		least = min(least, rows)
-	}
-	return least
+		return rows < minRows
+	})
 }
 
 // transposesProducts reports whether a product is computed in another order than it is kept in:
@@ -297,13 +336,11 @@ func (g grouped) transposesProducts() bool {
 
 // largest is the bytes of the largest tensor that the group computes for itself: the result of
 // any operation but its last.
-func (g grouped) largest(last string) int {
+func (g grouped) largest() int {
 	const size = 4
 	most := 0
-	for _, o := range g.ops {
-		if o.Name != last {
-			most = max(most, size*g.program.Values[o.Result].Elements())
-		}
+	for _, o := range g.ops[:max(0, len(g.ops)-1)] {
+		most = max(most, size*g.program.Values[o.Result].Elements())
 	}
 	return most
 }

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -84,7 +85,7 @@ func TestDefaultGroups(t *testing.T) {
 		{"of products that are kept in another order", convProgram(2, 16, 32, 32, 2), two, ""},
 		{"what is one nest already", poolProgram(2, 16, 64), two, ""},
 		{"a product", matmulProgram(512, 512, 512), two, ""},
-		{"the weights of attention", attentionProgram(4, 64, 32), two, "exp0"},
+		{"the weights of attention", attentionProgram(4, 64, 32), two, "div0"},
 		{"of heads that threads cannot share", attentionProgram(5, 64, 32), two, ""},
 	} {
 		got := ""
@@ -95,6 +96,44 @@ func TestDefaultGroups(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%s: the group ends with %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// TestDefaultPanels copies into panels what is large, comes at run time, and is read often.
+func TestDefaultPanels(t *testing.T) {
+	const mib = 1 << 20
+	product := func(x, y, z string, batch int, shapes ...[]int) *program.Program {
+		var b builder
+		nest := fmt.Sprintf("b=%d m=512 n=1024", batch)
+		zero := b.fill("fill0", 0, nest, z, shapes[2]...)
+		return b.done(b.op("matmul0", program.Matmul, nest+" [k=512]", multiplyAdd, use{b.argument(shapes[0]...), x}, use{b.argument(shapes[1]...), y}, use{zero, z}))
+	}
+	chained := func() *program.Program {
+		var b builder
+		x, y, z := b.argument(1024, 1024), b.argument(1024, 1024), b.argument(1024, 1024)
+		zero := b.fill("fill0", 0, "m=1024 n=1024", "m,n", 1024, 1024)
+		xy := b.op("matmul0", program.Matmul, "m=1024 n=1024 [k=1024]", multiplyAdd, use{x, "m,k"}, use{y, "k,n"}, use{zero, "m,n"})
+		zero = b.fill("fill1", 0, "m=1024 n=1024", "m,n", 1024, 1024)
+		return b.done(b.op("matmul1", program.Matmul, "m=1024 n=1024 [k=1024]", multiplyAdd, use{xy, "m,k"}, use{z, "k,n"}, use{zero, "m,n"}))
+	}
+	for _, c := range []struct {
+		name    string
+		program *program.Program
+		l2      int
+		want    string
+	}{
+		{"a product", matmulProgram(512, 1024, 512), mib, "matmul0: S(1,32) L(1,1,0,2)\n"},
+		{"by what is transposed", linearProgram(512, 1024, 512), mib, "matmul0: S(1,32) L(1,0,2,1)\n"},
+		{"that fits the cache", matmulProgram(512, 1024, 512), 4 * mib, ""},
+		{"of few rows", matmulProgram(64, 1024, 512), mib, ""},
+		{"of odd columns", matmulProgram(512, 1040, 512), mib, ""},
+		{"of many matrices", product("b,m,k", "b,k,n", "b,m,n", 4, []int{4, 512, 512}, []int{4, 512, 1024}, []int{4, 512, 1024}), mib, ""},
+		{"and another one of it", chained(), mib, "matmul1: S(1,32) L(1,1,0,2)\n"},
+	} {
+		_, got := rewritten(c.program, Machine{Threads: 2, VectorLanes: 16, Caches: [3]int{0, c.l2}})
+		if diff := cmp.Diff(c.want, got.String()); diff != "" {
+			t.Errorf("%s: %s", c.name, diff)
 		}
 	}
 }

@@ -295,21 +295,27 @@ func rowsProgram(rows, columns int) *program.Program {
 	return b.done(b.op("exp0", program.Elementwise, nest, body, use{x, "i,j"}, use{sum, "i"}, use{b.empty(rows, columns), "i,j"}))
 }
 
-// attentionProgram is weights of attention, exp(qkᵀ) over its rows' sums, times v: fill0,
-// matmul0, fill1, sum0, exp0, fill2, matmul1.
+// attentionProgram is softmax(qkᵀ)·v: fill0, matmul0, fill1, max0, exp0, fill2, sum0, div0, fill3,
+// matmul1.
 func attentionProgram(heads, rows, width int) *program.Program {
 	var b builder
 	q, k, v := b.argument(heads, rows, width), b.argument(heads, width, rows), b.argument(heads, rows, width)
-	nest := fmt.Sprintf("h=%d i=%d j=%d", heads, rows, rows)
+	line, nest := fmt.Sprintf("h=%d i=%d", heads, rows), fmt.Sprintf("h=%d i=%d j=%d", heads, rows, rows)
+	reduce := func(name, fill, op string, start float32, of int) int {
+		body := []program.Instruction{{Op: op, Args: []int{1, 0}}}
+		return b.op(name, program.Reduce, fmt.Sprintf("%s [j=%d]", line, rows), body, use{of, "h,i,j"}, use{b.fill(fill, start, line, "h,i", heads, rows), "h,i"})
+	}
+	byRow := func(name string, body []program.Instruction, of, row int) int {
+		return b.op(name, program.Elementwise, nest, body, use{of, "h,i,j"}, use{row, "h,i"}, use{b.empty(heads, rows, rows), "h,i,j"})
+	}
 	zero := b.fill("fill0", 0, nest, "h,i,j", heads, rows, rows)
 	scores := b.op("matmul0", program.Matmul, nest+fmt.Sprintf(" [k=%d]", width), multiplyAdd, use{q, "h,i,k"}, use{k, "h,k,j"}, use{zero, "h,i,j"})
-	line := fmt.Sprintf("h=%d i=%d", heads, rows)
-	zero = b.fill("fill1", 0, line, "h,i", heads, rows)
-	sum := b.op("sum0", program.Reduce, fmt.Sprintf("%s [j=%d]", line, rows), []program.Instruction{{Op: "arith.addf", Args: []int{1, 0}}}, use{scores, "h,i,j"}, use{zero, "h,i"})
-	body := []program.Instruction{{Op: "math.exp", Args: []int{0}}, {Op: "arith.divf", Args: []int{3, 1}}}
-	weights := b.op("exp0", program.Elementwise, nest, body, use{scores, "h,i,j"}, use{sum, "h,i"}, use{b.empty(heads, rows, rows), "h,i,j"})
+	most := reduce("max0", "fill1", "arith.maximumf", -3e38, scores)
+	powers := byRow("exp0", []program.Instruction{{Op: "arith.subf", Args: []int{0, 1}}, {Op: "math.exp", Args: []int{3}}}, scores, most)
+	sum := reduce("sum0", "fill2", "arith.addf", 0, powers)
+	weights := byRow("div0", []program.Instruction{{Op: "arith.divf", Args: []int{0, 1}}}, powers, sum)
 	nest = fmt.Sprintf("h=%d i=%d k=%d", heads, rows, width)
-	zero = b.fill("fill2", 0, nest, "h,i,k", heads, rows, width)
+	zero = b.fill("fill3", 0, nest, "h,i,k", heads, rows, width)
 	return b.done(b.op("matmul1", program.Matmul, nest+fmt.Sprintf(" [j=%d]", rows), multiplyAdd, use{weights, "h,i,j"}, use{v, "h,j,k"}, use{zero, "h,i,k"}))
 }
 

@@ -82,7 +82,7 @@ func gathersLanes(o *program.Op) bool {
 // in a depthwise convolution: there are no outer products, every step multiplies and
 // adds vectors.
 func channelwise(o *program.Op, lanes int) bool {
-	return lanes >= 0 && contractionGroup(o, lanes) == 0
+	return lanes >= 0 && contractionGroup(o, lanes) == bothOperands
 }
 
 // rowLoops lists the parallel loops of a contraction that can make rows of
@@ -96,7 +96,7 @@ func rowLoops(o *program.Op, lanes int) []int {
 		case l == lanes || strided(o, l):
 		case channelwise(o, lanes):
 			others = append(others, l)
-		case contractionGroup(o, l) == 0:
+		case contractionGroup(o, l) == bothOperands:
 		case contractionGroup(o, l) != contractionGroup(o, lanes):
 			broadcast = append(broadcast, l)
 		case windowed(o, l):

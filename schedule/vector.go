@@ -323,19 +323,27 @@ func resultDimension(o *program.Op, loop int) int {
 	return len(o.Loops)
 }
 
-// contractionGroup is 0 for a loop of both operands of a contraction, 1 and 2 for
-// one of the first or second operand alone, 3 for a reduction.
+// What a loop of a contraction moves: contractionGroup.
+const (
+	bothOperands = iota
+	firstOperand
+	secondOperand
+	reductionLoop
+)
+
+// contractionGroup tells which operands of a contraction a parallel loop moves, or that it is a
+// reduction.
 func contractionGroup(o *program.Op, loop int) int {
 	first, second := uses(o.Operands[0].Map, loop), uses(o.Operands[1].Map, loop)
 	switch {
 	case o.Loops[loop].Iterator == program.Reduction:
-		return 3
+		return reductionLoop
 	case second && !first:
-		return 2
+		return secondOperand
 	case first && !second:
-		return 1
+		return firstOperand
 	}
-	return 0
+	return bothOperands
 }
 
 // uses reports whether an operand moves with a loop.
