@@ -42,12 +42,13 @@ func (s *Space) Program() *program.Program { return s.program }
 // stage is the program as some rewrites have left it.
 type stage struct {
 	program *program.Program
-	entries schedule.Schedule  // the rewrites, in the order in which they were made
-	offers  map[string][]offer // by operation
+	entries schedule.Schedule          // the rewrites, in the order in which they were made
+	offers  map[string][]offer         // by operation
+	usual   map[string]schedule.Action // what the default schedule would rewrite next, by operation
 }
 
 func newStage(p *program.Program, entries schedule.Schedule) *stage {
-	return &stage{program: p, entries: entries, offers: map[string][]offer{}}
+	return &stage{program: p, entries: entries, offers: map[string][]offer{}, usual: map[string]schedule.Action{}}
 }
 
 // made are the rewrites of an operation so far, if it was the last to be rewritten.
@@ -116,6 +117,27 @@ func (s *Space) rewrites(at *stage, name string) []offer {
 	}
 	at.offers[name] = offers
 	return offers
+}
+
+// usualRewrite is the first that is offered of what the default schedule would do next to an
+// operation.
+func (s *Space) usualRewrite(at *stage, name string) schedule.Action {
+	if known, ok := at.usual[name]; ok {
+		return known
+	}
+	usual := schedule.Action{Kind: goOn}
+	if op, err := at.program.OpIndex(name); err == nil {
+		offers := s.rewrites(at, name)
+		offered := func(a schedule.Action) bool {
+			return slices.ContainsFunc(offers, func(o offer) bool { return same(a, o.action) })
+		}
+		all := schedule.DefaultRewrites(at.program, op, s.machine)
+		if i := slices.IndexFunc(all, offered); i >= 0 {
+			usual = all[i]
+		}
+	}
+	at.usual[name] = usual
+	return usual
 }
 
 func has(offers []offer, k schedule.Kind) bool {

@@ -29,23 +29,11 @@ func (e *Episode) usualLoops() []schedule.Action {
 // the operation was as usual. Of loops that is the action at the same place.
 func (e *Episode) usualAction() (usual schedule.Action, onTheWay bool) {
 	if e.Rewriting() {
-		return e.usualRewrite(), true
+		return e.space.usualRewrite(e.stage, e.current), true
 	}
 	made := e.state.Actions(e.op())
 	n := min(len(made), len(e.usual)-1)
 	return e.usual[n], n == len(made) && slices.EqualFunc(made, e.usual[:n], same)
-}
-
-// usualRewrite is the first that is offered of what the default schedule would do next to
-// the operation as rewrites have left it.
-func (e *Episode) usualRewrite() schedule.Action {
-	offers := e.space.rewrites(e.stage, e.current)
-	for _, a := range schedule.DefaultRewrites(e.stage.program, e.op(), e.space.machine) {
-		if slices.ContainsFunc(offers, func(o offer) bool { return same(a, o.action) }) {
-			return a
-		}
-	}
-	return schedule.Action{Kind: goOn}
 }
 
 // usualAnswer is that to the open question. What follows another answer than the usual is
