@@ -60,11 +60,16 @@ func Default(p *program.Program, m Machine) Schedule {
 // DefaultLoops is Default without rewrites: the loop actions of every operation of a
 // program that may have been rewritten already.
 func DefaultLoops(p *program.Program, m Machine) Schedule {
+	return defaultState(p, m).Schedule()
+}
+
+// defaultState is the program with the loops of every operation arranged.
+func defaultState(p *program.Program, m Machine) *State {
 	s := NewState(p)
 	for _, op := range s.Order() {
 		s.ApplyDefault(op, m)
 	}
-	return s.Schedule()
+	return s
 }
 
 // Join makes one schedule of one of rewrites and one of loop actions, with a single entry
@@ -333,14 +338,14 @@ func (r rule) heaviest() float64 {
 
 // outerSizes leaves whole what the outer tiling may not tile.
 func (r rule) outerSizes(sizes, order []int) []int {
-	fusible := r.state.fusibleLoops(r.op)
+	fuses, fusible := r.outerKind() == TileFuse, r.state.fusibleLoops(r.op)
 	out := slices.Clone(sizes)
 	for l := range out {
 		original := l
 		if order != nil {
 			original = order[l]
 		}
-		if r.self().Loops[original].Iterator == program.Reduction || r.outerKind() == TileFuse && !fusible[original] {
+		if r.self().Loops[original].Iterator == program.Reduction || fuses && !fusible[original] {
 			out[l] = 0
 		}
 	}

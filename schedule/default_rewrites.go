@@ -56,9 +56,6 @@ var rewriteRules = []func(operation) []Action{
 	foldNorms, splitPanels, layPanels, layGatheredOut, layStridedOut, cutLanes, cutRows, cutLong, reduceInParts, groupImages,
 }
 
-// fixed tells an operation that is written out, or inside one, and is not rewritten any more.
-func fixed(o *program.Op) bool { return o.Code != "" || o.Inside > 0 }
-
 // DefaultRewrites is what Default would rewrite next of an operation, were the program it
 // was given this one; nil if nothing.
 func DefaultRewrites(p *program.Program, op int, m Machine) []Action {
@@ -191,8 +188,9 @@ func layPanels(c operation) []Action {
 			order = append(order, d)
 		}
 	}
-	if order = append(order, soleRow(rows, lanes)); order[1] < 0 || len(order) != 1+len(rows.Coefficients) || order[1] == 0 && order[2] == 1 {
-		return nil
+	order = append(order, soleRow(rows, lanes))
+	if order[1] < 0 || len(order) != 1+len(rows.Coefficients) || slices.IsSorted(order[1:]) {
+		return nil // no panels, or in order already
 	}
 	return []Action{{Kind: Layout, Args: order}}
 }
@@ -241,7 +239,7 @@ const (
 // would be computed row by row with the product after them.
 func groupImages(c operation) []Action {
 	images := resultLoop(c.Op, 0)
-	if images < 0 || len(c.Init().Map.Coefficients) < 3 || c.program.Values[c.Result].Weight || isContraction(c.Op) && !channelwise(c.Op, lanesLoop(c.Op)) {
+	if images < 0 || len(c.Init().Map.Coefficients) < 3 || c.program.Values[c.Result].Weight || sharesWeights(c.Op) {
 		return nil
 	}
 	if bound := c.Loops[images].Bound; bound < 2 || bound%c.machine.Threads != 0 {
@@ -253,18 +251,14 @@ func groupImages(c operation) []Action {
 		return nil
 	}
 	g := groupOf(p, c.Name)
-	fits := g.largest() <= c.machine.L2()/maxShare && g.heaviest() >= minImage && g.enoughRows()
-	switch {
-	case !fits || g.transposesProducts():
-		return nil
-	case g.sumsRows():
-		if !c.feedsProducts() {
-			return nil
-		}
-	case len(c.Consumers) > 0 || c.nests(g) < minNests:
+	if g.largest() > c.machine.L2()/maxShare || g.heaviest() < minImage || !g.enoughRows() || g.transposesProducts() {
 		return nil
 	}
-	return []Action{group}
+	ends := len(c.Consumers) == 0
+	if g.sumsRows() && c.feedsProducts() || !g.sumsRows() && ends && c.nests(g) >= minNests {
+		return []Action{group}
+	}
+	return nil
 }
 
 // grouped is what one loop of a program runs: its operations, for one iteration.
@@ -308,11 +302,15 @@ func (g grouped) heaviest() float64 {
 	return most
 }
 
+// sharesWeights reports whether a contraction reads each element of its second operand for many
+// places of its result, as all do but those by channel.
+func sharesWeights(o *program.Op) bool { return isContraction(o) && !channelwise(o, lanesLoop(o)) }
+
 // enoughRows reports whether each of the group's products shares its weights among as many places
 // of its result as registers hold: a convolution's pixels, the rows of attention.
 func (g grouped) enoughRows() bool {
 	return !slices.ContainsFunc(g.ops, func(o *program.Op) bool {
-		if !isContraction(o) || channelwise(o, lanesLoop(o)) {
+		if !sharesWeights(o) {
 			return false
 		}
 		rows := 1
@@ -348,10 +346,7 @@ func (g grouped) largest() int {
 // nests counts the operations of a group that have nests of loops of their own by the default
 // schedule without it, less fills.
 func (c operation) nests(g grouped) int {
-	s, n := NewState(c.program), 0
-	for _, op := range s.Order() {
-		s.ApplyDefault(op, c.machine)
-	}
+	s, n := defaultState(c.program, c.machine), 0
 	for _, o := range g.ops {
 		if op, err := c.program.OpIndex(o.Name); err == nil && o.Family != program.Fill && s.FusedInto(op) < 0 {
 			n++

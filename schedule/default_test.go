@@ -1,7 +1,6 @@
 package schedule
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 
@@ -103,11 +102,11 @@ func TestDefaultGroups(t *testing.T) {
 // TestDefaultPanels copies into panels what is large, comes at run time, and is read often.
 func TestDefaultPanels(t *testing.T) {
 	const mib = 1 << 20
-	product := func(x, y, z string, batch int, shapes ...[]int) *program.Program {
+	batch := func() *program.Program {
 		var b builder
-		nest := fmt.Sprintf("b=%d m=512 n=1024", batch)
-		zero := b.fill("fill0", 0, nest, z, shapes[2]...)
-		return b.done(b.op("matmul0", program.Matmul, nest+" [k=512]", multiplyAdd, use{b.argument(shapes[0]...), x}, use{b.argument(shapes[1]...), y}, use{zero, z}))
+		x, y := b.argument(4, 512, 512), b.argument(4, 512, 1024)
+		zero := b.fill("fill0", 0, "b=4 m=512 n=1024", "b,m,n", 4, 512, 1024)
+		return b.done(b.op("matmul0", program.Matmul, "b=4 m=512 n=1024 [k=512]", multiplyAdd, use{x, "b,m,k"}, use{y, "b,k,n"}, use{zero, "b,m,n"}))
 	}
 	chained := func() *program.Program {
 		var b builder
@@ -128,7 +127,7 @@ func TestDefaultPanels(t *testing.T) {
 		{"that fits the cache", matmulProgram(512, 1024, 512), 4 * mib, ""},
 		{"of few rows", matmulProgram(64, 1024, 512), mib, ""},
 		{"of odd columns", matmulProgram(512, 1040, 512), mib, ""},
-		{"of many matrices", product("b,m,k", "b,k,n", "b,m,n", 4, []int{4, 512, 512}, []int{4, 512, 1024}, []int{4, 512, 1024}), mib, ""},
+		{"of many matrices", batch(), mib, ""},
 		{"and another one of it", chained(), mib, "matmul1: S(1,32) L(1,1,0,2)\n"},
 	} {
 		_, got := rewritten(c.program, Machine{Threads: 2, VectorLanes: 16, Caches: [3]int{0, c.l2}})

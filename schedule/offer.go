@@ -32,7 +32,7 @@ const MaxRewrites = 5
 // What is computed ahead of time, and what is written out, is offered none.
 func Offers(p *program.Program, op int, m Machine, made []Action) []Action {
 	o := &p.Ops[op]
-	if len(made) >= MaxRewrites || o.Code != "" || o.Inside > 0 || p.Values[o.Result].Weight || restOfRest(o.Name) {
+	if len(made) >= MaxRewrites || fixed(o) || p.Values[o.Result].Weight || restOfRest(o.Name) {
 		return nil
 	}
 	f := offering{p: p, op: op, machine: m, made: made}

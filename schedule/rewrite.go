@@ -257,9 +257,13 @@ func (r *rewriter) hasLoop(loop int) error {
 	return nil
 }
 
+// fixed tells an operation that is written out, or part of one that is: it is not rewritten any
+// more.
+func fixed(o *program.Op) bool { return o.Code != "" || o.Inside > 0 }
+
 // hasFreeLoops refuses an operation that is written out, or part of one that is.
 func (r *rewriter) hasFreeLoops() error {
-	if o := r.self(); o.Code != "" || o.Inside > 0 {
+	if fixed(r.self()) {
 		return errors.New("it is written out, and its loops are fixed")
 	}
 	return nil

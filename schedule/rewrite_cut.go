@@ -81,7 +81,7 @@ func (c *cutting) follow(op, loop int) {
 		return
 	}
 	o := &c.Ops[op]
-	if o.Code != "" || o.Inside > 0 || c.readsIndex(op, loop) {
+	if fixed(o) || c.readsIndex(op, loop) {
 		return
 	}
 	if c.Values[o.Result].Weight != c.Values[c.self().Result].Weight {

@@ -97,7 +97,7 @@ func (g *grouping) collectValue(value, dimension int) {
 	case v.Weight:
 	case v.Kind == program.ValueResult:
 		o := &g.Ops[v.Op]
-		if _, known := g.loops[v.Op]; known || o.Code != "" || o.Inside > 0 {
+		if _, known := g.loops[v.Op]; known || fixed(o) {
 			return
 		}
 		if l, ok := singleLoop(o.Init().Map.Coefficients[dimension]); ok && g.runsAlong(v.Op, l) {

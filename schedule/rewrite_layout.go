@@ -25,7 +25,7 @@ func (r *rewriter) layout() error {
 	if i >= len(o.Operands) {
 		return fmt.Errorf("no operand %d; there are %d, counted from 0, the result last", i, len(o.Operands))
 	}
-	if o.Code != "" || o.Inside > 0 {
+	if fixed(o) {
 		return fmt.Errorf("it is written out, and its layouts are fixed")
 	}
 	if err := checkPermutation("order ", "dimensions", order, len(o.Operands[i].Map.Coefficients)); err != nil {

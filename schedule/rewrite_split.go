@@ -51,7 +51,7 @@ func (c *chain) follow(op, loop int) error {
 		return nil
 	}
 	o := &c.Ops[op]
-	if o.Code != "" || o.Inside > 0 {
+	if fixed(o) {
 		return fmt.Errorf("%s is written out, its loops cannot be split", o.Name)
 	}
 	if c.readsIndex(op, loop) {
@@ -96,7 +96,7 @@ func (c *chain) consumer(value, dimension int) error {
 	}
 	for op := range c.Ops {
 		for _, operand := range c.Ops[op].Operands {
-			if operand.Value != value || c.Ops[op].Code != "" || c.Ops[op].Inside > 0 {
+			if operand.Value != value || fixed(&c.Ops[op]) {
 				continue
 			}
 			if l, ok := singleLoop(operand.Map.Coefficients[dimension]); ok && operand.Map.Offsets[dimension] == 0 {
