@@ -155,7 +155,7 @@ func (a *Agent) Explain(p *program.Program) []string {
 	}
 	chosen := search.Greedy(a.policy, a.cost, p, a.machine, a.rules).String()
 	if chosen != e.Schedule().String() {
-		lines = append(lines, "  the cost model finds the default schedule faster")
+		lines = append(lines, "  the cost model finds another schedule faster:")
 	}
 	return append(lines, strings.Split(strings.TrimSpace(chosen), "\n")...)
 }

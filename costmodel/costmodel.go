@@ -22,12 +22,20 @@ const Size = env.OpSize + env.LoopSize + env.OptionSize
 
 const width = 96
 
-// Features describe a schedule: [actions, Size].
-type Features []float32
+// Features describe a schedule.
+type Features struct {
+	Actions []float32 // that lead to it, [actions, Size]
+	Nests   []float32 // that it makes, [nests, 1 + NestSize]
+}
 
-// Describe reads features from the steps that lead to a schedule.
-func Describe(steps []env.Step) Features {
-	out := make(Features, 0, len(steps)*Size)
+// Describe reads features from the steps that lead to a schedule, and from the episode that
+// they have ended.
+func Describe(steps []env.Step, over *env.Episode) Features {
+	return Features{describeActions(steps), describeNests(over)}
+}
+
+func describeActions(steps []env.Step) []float32 {
+	out := make([]float32, 0, len(steps)*Size)
 	for _, s := range steps {
 		op := s.Observation.Ops[len(s.Observation.Ops)-1]
 		out = append(out, op.Features...)
@@ -48,7 +56,7 @@ func Describe(steps []env.Step) Features {
 }
 
 // extend appends n zeros and returns them.
-func extend(f *Features, n int) []float32 {
+func extend(f *[]float32, n int) []float32 {
 	at := len(*f)
 	*f = append(*f, make([]float32, n)...)
 	return (*f)[at:]
@@ -58,6 +66,8 @@ func extend(f *Features, n int) []float32 {
 type Model struct {
 	each1, each2 nn.Linear // of an action
 	all, score   nn.Linear // of the sum over actions
+	nest1, nest2 nn.Linear // of a nest
+	error        nn.Linear // of the estimate of a nest's time
 	tape         *nn.Tape
 	optimizer    *nn.Adam
 }
@@ -71,9 +81,12 @@ const (
 func New(rng *rand.Rand) *Model {
 	m := &Model{
 		each1: nn.NewLinear("each1", Size, width), each2: nn.NewLinear("each2", width, width),
-		all: nn.NewLinear("all", width, width), score: nn.NewLinear("score", width, 1), tape: nn.NewTape(),
+		all: nn.NewLinear("all", width, width), score: nn.NewLinear("score", width, 1),
+		nest1: nn.NewLinear("nest1", NestSize, width), nest2: nn.NewLinear("nest2", width, width),
+		error: nn.NewLinear("error", width, 1), tape: nn.NewTape(),
 	}
-	for _, l := range []nn.Linear{m.each1, m.each2, m.all, m.score} {
+	// What is said last begins as nothing: the estimate is where learning starts from.
+	for _, l := range []nn.Linear{m.each1, m.each2, m.all, m.nest1, m.nest2} {
 		nn.Xavier(l.Weight, rng)
 	}
 	m.optimizer = nn.NewAdam(m.parameters(), learningRate)
@@ -82,7 +95,11 @@ func New(rng *rand.Rand) *Model {
 }
 
 func (m *Model) parameters() []*nn.Parameter {
-	return slices.Concat(m.each1.Parameters(), m.each2.Parameters(), m.all.Parameters(), m.score.Parameters())
+	var out []*nn.Parameter
+	for _, l := range []nn.Linear{m.each1, m.each2, m.all, m.score, m.nest1, m.nest2, m.error} {
+		out = append(out, l.Parameters()...)
+	}
+	return out
 }
 
 // typical is about how many actions a schedule has: sums over them are scaled by it.
@@ -90,16 +107,39 @@ const typical = 4
 
 // forward gives scores, [schedules, 1].
 func (m *Model) forward(of []Features) *nn.Tensor {
+	m.tape.Reset()
+	return m.tape.Add(m.scoreActions(of), m.tape.Scale(m.logTime(of), -1))
+}
+
+// scoreActions makes of the actions what the nests do not show, [schedules, 1].
+func (m *Model) scoreActions(of []Features) *nn.Tensor {
 	t := m.tape
-	t.Reset()
+	var all []float32
 	counts := make([]int, len(of))
 	for i, f := range of {
-		counts[i] = len(f) / Size
+		all, counts[i] = append(all, f.Actions...), len(f.Actions)/Size
 	}
-	actions := t.Constant(slices.Concat(of...), sum(counts), Size)
-	x := t.ReLU(m.each2.Forward(t, t.ReLU(m.each1.Forward(t, actions))))
+	x := t.Constant(all, sum(counts), Size)
+	x = t.ReLU(m.each2.Forward(t, t.ReLU(m.each1.Forward(t, x))))
 	x = t.Scale(t.SumRows(x, counts), 1.0/typical)
 	return m.score.Forward(t, t.ReLU(m.all.Forward(t, x)))
+}
+
+// logTime is the logarithm of the time that all nests of a schedule take together,
+// [schedules, 1]: of each the estimate, corrected.
+func (m *Model) logTime(of []Features) *nn.Tensor {
+	t := m.tape
+	var estimates, rows []float32
+	counts := make([]int, len(of))
+	for i, f := range of {
+		for nest := range slices.Chunk(f.Nests, 1+NestSize) {
+			estimates, rows = append(estimates, nest[0]), append(rows, nest[1:]...)
+			counts[i]++
+		}
+	}
+	x := t.Constant(rows, len(estimates), NestSize)
+	x = t.ReLU(m.nest2.Forward(t, t.ReLU(m.nest1.Forward(t, x))))
+	return t.LogSumExpRows(t.Add(m.error.Forward(t, x), t.Constant(estimates, len(estimates), 1)), counts)
 }
 
 func sum(counts []int) int {

@@ -15,12 +15,13 @@ func schedules(rng *rand.Rand) []Measured {
 	common := rng.NormFloat64()
 	out := make([]Measured, 8)
 	for i := range out {
+		out[i].Features.Nests = make([]float32, 1+NestSize)
 		for range 1 + rng.IntN(6) {
 			action := make([]float32, Size)
 			for j := range 10 {
 				action[j] = float32(rng.NormFloat64())
 			}
-			out[i].Features = append(out[i].Features, action...)
+			out[i].Features.Actions = append(out[i].Features.Actions, action...)
 			out[i].Reward += 0.3 * float64(action[0]*action[1]+action[2])
 		}
 		out[i].Reward += common
@@ -142,7 +143,7 @@ func TestDescribe(t *testing.T) {
 	for !m.Done() {
 		steps = append(steps, m.DrawAction(rng))
 	}
-	f := Describe(steps)
+	f := Describe(steps, m).Actions
 	if len(f) != len(steps)*Size {
 		t.Fatalf("%d numbers describe %d actions, want %d each", len(f), len(steps), Size)
 	}

@@ -61,6 +61,12 @@ func (e *Episode) Schedule() schedule.Schedule {
 	return schedule.Join(e.stage.entries, e.state.Schedule())
 }
 
+// Nests are what has been made so far of the loops of each operation, with the program as
+// rewrites have left it.
+func (e *Episode) Nests() (*program.Program, []schedule.Nest) {
+	return e.stage.program, e.state.Nests()
+}
+
 // Rewriting tells whether operations are still being rewritten.
 func (e *Episode) Rewriting() bool { return e.current != "" }
 

@@ -33,6 +33,9 @@ func (s *Space) Default() (*Episode, []Step, error) {
 	return e, steps, err
 }
 
+// Machine is what the program is scheduled for.
+func (e *Episode) Machine() schedule.Machine { return e.space.machine }
+
 // forget leaves nothing but the program as it is without rewrites.
 func (s *Space) forget() { s.stages = map[string]*stage{"": newStage(s.program, nil)} }
 

@@ -81,6 +81,8 @@ func layerCases() []layerCase {
 			forward: func(t *Tape, in []*Tensor) *Tensor { return t.Gather(in[0], []int{3, 0, 3, 3, 1}) }},
 		{name: "sum_rows", shapes: [][]int{{6, 3}}, extra: map[string][]float32{"counts": {2, 0, 3, 1}},
 			forward: func(t *Tape, in []*Tensor) *Tensor { return t.SumRows(in[0], []int{2, 0, 3, 1}) }},
+		{name: "log_sum_exp_rows", shapes: [][]int{{6, 1}}, extra: map[string][]float32{"counts": {2, 3, 1}},
+			forward: func(t *Tape, in []*Tensor) *Tensor { return t.LogSumExpRows(in[0], []int{2, 3, 1}) }},
 		unary("reshape", func(t *Tape, x *Tensor) *Tensor { return t.Scale(t.Reshape(x, 2, 6), 2) }, []int{3, 4}),
 		{name: "depthwise", shapes: [][]int{{2, 3, 6, 19}, {3, 1, 5, 5}, {3}}, forward: func(t *Tape, in []*Tensor) *Tensor {
 			return t.DepthwiseConv(in[0], in[1], in[2])

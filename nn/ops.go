@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"nestling/blas"
@@ -206,6 +207,43 @@ func (t *Tape) SumRows(x *Tensor, counts []int) *Tensor {
 	return t.record(y, func() {
 		each(func(sum, r int) { vector.Axpy(1, row(y.Grad, sum, n), row(x.Grad, r, n)) })
 	})
+}
+
+// LogSumExpRows is the logarithm of the sum of the exponentials of the rows of x [rows, 1]: of
+// the first counts[0] of them, then of the next counts[1], and so on, of none -Inf. The result
+// is [len(counts), 1].
+func (t *Tape) LogSumExpRows(x *Tensor, counts []int) *Tensor {
+	y := t.output([]int{len(counts), 1}, x)
+	each := func(visit func(sum int, from, to int)) {
+		r := 0
+		for sum, count := range counts {
+			visit(sum, r, r+count)
+			r += count
+		}
+	}
+	each(func(sum, from, to int) { y.Data[sum] = logSumExp(x.Data[from:to]) })
+	return t.record(y, func() {
+		each(func(sum, from, to int) {
+			for r := from; r < to; r++ {
+				x.Grad[r] += y.Grad[sum] * float32(math.Exp(float64(x.Data[r]-y.Data[sum])))
+			}
+		})
+	})
+}
+
+func logSumExp(x []float32) float32 {
+	top := math.Inf(-1)
+	for _, v := range x {
+		top = math.Max(top, float64(v))
+	}
+	if math.IsInf(top, -1) {
+		return float32(top)
+	}
+	sum := 0.0
+	for _, v := range x {
+		sum += math.Exp(float64(v) - top)
+	}
+	return float32(top + math.Log(sum))
 }
 
 func row(x []float32, r, n int) []float32 { return x[r*n : (r+1)*n] }

@@ -149,7 +149,7 @@ func newTrainer(o TrainOptions) (*trainer, error) {
 	if len(o.Programs) == 0 {
 		return nil, errors.New("there are no programs to train on")
 	}
-	t := &trainer{TrainOptions: o, source: rand.NewPCG(o.Config.Seed, 1), remembered: map[string]remembered{}}
+	t := &trainer{TrainOptions: o, source: rand.NewPCG(o.Config.Seed, 1), remembered: map[string]remembered{}, usuals: map[string]usualSchedule{}}
 	t.spaces = spaces(slices.Concat(o.Programs, o.Validation), o.Machine, o.Rules)
 	t.state.Memories, t.state.Visits = map[string]Memory{}, map[string]int{}
 	t.alike = byStructure(o.Programs)

@@ -11,11 +11,12 @@ import (
 	"nestling/costmodel"
 	"nestling/env"
 	"nestling/program"
+	"nestling/schedule"
 )
 
 const (
 	// costGroups is how many groups of schedules the cost model learns from, the latest.
-	costGroups = 800
+	costGroups = 1600
 	// costUpdates is how many steps it takes in an iteration, of costBatch groups each.
 	costUpdates, costBatch = 8, 16
 )
@@ -67,26 +68,51 @@ func (t *trainer) collect(episodes []*episode) {
 	for _, e := range episodes {
 		hash := e.task.Program.Hash
 		key := hash + " " + e.task.Schedule.String()
-		if !e.judged() || seen[key] {
+		if !e.judged() || seen[key] || e.task.Schedule.String() == t.usual(e.task.Program).text {
 			continue
 		}
 		seen[key] = true
 		g := groups[hash]
 		if g == nil {
-			g = &judgedGroup{Program: hash}
+			g = t.judgedGroup(e.task.Program)
 			groups[hash] = g
 			t.judged = append(t.judged, g)
 		}
 		steps := e.all()
 		g.Episodes = append(g.Episodes, memoryOf(e.feedback.Reward(), steps))
-		g.measured = append(g.measured, costmodel.Measured{Features: describe(steps), Reward: e.feedback.Reward()})
+		g.measured = append(g.measured, costmodel.Measured{Features: describe(steps, e.playing), Reward: e.feedback.Reward()})
 	}
 	t.judged = t.judged[max(0, len(t.judged)-costGroups):]
 }
 
+// usualSchedule is a program's default schedule, which earns 0 by definition.
+type usualSchedule struct {
+	text     string
+	measured []costmodel.Measured // none where it is out of the policy's reach
+}
+
+// usual is worked out once for each program.
+func (t *trainer) usual(p *program.Program) usualSchedule {
+	if known, ok := t.usuals[p.Hash]; ok {
+		return known
+	}
+	u := usualSchedule{text: schedule.Default(p, t.Machine).String()}
+	if over, steps, err := t.spaces[p.Hash].Default(); err == nil {
+		u.measured = []costmodel.Measured{{Features: costmodel.Describe(steps, over)}}
+	}
+	t.usuals[p.Hash] = u
+	return u
+}
+
+// judgedGroup begins a group: with the default schedule, for that is what all others are to be
+// compared with.
+func (t *trainer) judgedGroup(p *program.Program) *judgedGroup {
+	return &judgedGroup{Program: p.Hash, measured: slices.Clone(t.usual(p).measured)}
+}
+
 // describe tells the cost model of a schedule by the steps that lead to it.
-func describe(steps []step) costmodel.Features {
-	return costmodel.Describe(plain(steps))
+func describe(steps []step, over *env.Episode) costmodel.Features {
+	return costmodel.Describe(plain(steps), over)
 }
 
 // plain are steps as they were seen.
@@ -106,7 +132,7 @@ func (t *trainer) score(episodes []*episode) {
 	}
 	of := make([]costmodel.Features, len(episodes))
 	for i, e := range episodes {
-		of[i] = describe(e.all())
+		of[i] = describe(e.all(), e.playing)
 	}
 	for i, s := range t.cost.Scores(of) {
 		episodes[i].promise = costmodel.Promise(s, episodes[i].promise)
@@ -144,7 +170,8 @@ func (t *trainer) saveCosts(dir string) error {
 	return errors.Join(t.cost.Save(dir), t.cost.SaveOptimizer(dir), os.WriteFile(filepath.Join(dir, judgedFile), content, 0o644))
 }
 
-// loadCost reads the checkpoint's cost model, if it has one.
+// loadCost reads the checkpoint's cost model, if it has one. One of an older version sees other
+// features: it counts as none.
 func (c *Checkpoint) loadCost() error {
 	if c.State.Checksums[costmodel.ModelFile] == "" {
 		return nil
@@ -152,8 +179,11 @@ func (c *Checkpoint) loadCost() error {
 	if err := c.verify(costmodel.ModelFile); err != nil {
 		return err
 	}
-	c.Cost = costmodel.New(newRand(0))
-	return c.Cost.Load(c.Dir)
+	cost := costmodel.New(newRand(0))
+	if err := cost.Load(c.Dir); err == nil {
+		c.Cost = cost
+	}
+	return nil
 }
 
 // loadCosts restores what saveCosts wrote. What was seen is found again by doing it again.
@@ -186,12 +216,13 @@ func (t *trainer) loadCosts(c *Checkpoint) error {
 		if p == nil {
 			continue // --data has changed
 		}
+		g.measured = slices.Clone(t.usual(p).measured)
 		for _, m := range g.Episodes {
-			r, err := t.again(p, m)
+			r, over, err := t.again(p, m)
 			if err != nil {
 				return fmt.Errorf("%s: program %s: %w", path, p.Name, err)
 			}
-			g.measured = append(g.measured, costmodel.Measured{Features: describe(r.steps), Reward: m.Reward})
+			g.measured = append(g.measured, costmodel.Measured{Features: describe(r.steps, over), Reward: m.Reward})
 		}
 	}
 	return nil

@@ -156,7 +156,7 @@ func (t *trainer) studyTeacher() {
 		if best, known := t.state.Memories[p.Hash]; known && best.Reward > m.Reward {
 			continue
 		}
-		if r, err := t.again(p, m); err == nil {
+		if r, _, err := t.again(p, m); err == nil {
 			t.memorise(p.Hash, m.Reward, r)
 		}
 	}
@@ -181,7 +181,7 @@ func (t *trainer) replay() error {
 		if !known {
 			continue
 		}
-		r, err := t.again(p, m)
+		r, _, err := t.again(p, m)
 		if err != nil {
 			return fmt.Errorf("what is remembered of program %s: %w", p.Name, err)
 		}
@@ -190,18 +190,18 @@ func (t *trainer) replay() error {
 	return nil
 }
 
-// again plays a remembered episode again.
-func (t *trainer) again(p *program.Program, m Memory) (remembered, error) {
+// again plays a remembered episode again, and returns it at its end.
+func (t *trainer) again(p *program.Program, m Memory) (remembered, *env.Episode, error) {
 	e := t.spaces[p.Hash].NewEpisode()
 	var steps []step
 	for _, answers := range m.Answers {
 		s, err := e.Replay(answers)
 		if err != nil {
-			return remembered{}, err
+			return remembered{}, nil, err
 		}
 		steps = append(steps, step{Step: s})
 	}
-	return remembered{steps, e.Schedule()}, nil
+	return remembered{steps, e.Schedule()}, e, nil
 }
 
 // plainShare is what a step of an episode that is as fast as the default schedule weighs

@@ -211,6 +211,7 @@ type trainer struct {
 	alike      map[string][]*program.Program // programs, by their structure
 	cost       *costmodel.Model              // nil where the settings want none
 	judged     []*judgedGroup                // what the cost model learns from
+	usuals     map[string]usualSchedule      // by program hash
 }
 
 func (t *trainer) finished() bool {
@@ -296,25 +297,20 @@ func (t *trainer) validate(ctx context.Context, m *Metrics) (took time.Duration,
 	if len(t.Validation) == 0 || (t.state.Iteration+1)%t.Config.ValidateEvery != 0 {
 		return 0, nil
 	}
-	var episodes []*episode
+	var tasks []env.Task
 	for _, p := range t.Validation {
-		episodes = append(episodes, t.episode(p))
-	}
-	rollout(episodes, func(unfinished []*env.Episode) []policy.Decision { return t.mean.Act(unfinished, nil, true) })
-	for _, e := range episodes {
-		if usual := t.cost.Instead(t.spaces[e.task.Program.Hash], plain(e.steps)); usual != nil {
-			e.task.Schedule = usual.Schedule()
-		}
+		tasks = append(tasks, env.Task{Program: p, Schedule: costmodel.First(t.mean, t.cost, t.spaces[p.Hash]).Schedule()})
 	}
 	start := time.Now()
-	if err := judge(ctx, t.Evaluator, episodes); err != nil {
+	feedback, err := t.Evaluator.Evaluate(ctx, tasks)
+	if err != nil {
 		return 0, err
 	}
 	took = time.Since(start)
 	var rewards []float64
-	for _, e := range episodes {
-		if e.judged() {
-			rewards = append(rewards, e.feedback.Reward())
+	for _, f := range feedback {
+		if f.Failed || f.Measured() {
+			rewards = append(rewards, f.Reward())
 		}
 	}
 	if len(rewards) > 0 {

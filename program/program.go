@@ -103,6 +103,9 @@ type Op struct {
 	// Inside is 1 + the index of the written-out operation that this one is a
 	// part of, 0 for none. Its operands are values of kind ValueInner.
 	Inside int `json:"inside,omitempty"`
+	// Runs is how often such a part is done, Shares among how many threads; 0: once.
+	Runs   int `json:"runs,omitempty"`
+	Shares int `json:"shares,omitempty"`
 	// Location in the source text, for messages: "file.mlir:12:8".
 	Location string `json:"location,omitempty"`
 }

@@ -200,7 +200,7 @@ func (g *grouping) writeOut() {
 	g.Ops[at] = program.Op{Name: name + ".loop", Kind: "group", Family: program.Generic, Result: result, Location: location, Operands: g.operands}
 	first := at + 1
 	for i, part := range parts {
-		part.Inside = at + 1
+		part.Inside, part.Runs, part.Shares = at+1, g.bound, g.threads()
 		g.insert(first+i, part)
 	}
 	ops := make([]int, len(parts))
@@ -276,11 +276,14 @@ func place(shape []int, dimension int, at string) string {
 	return fmt.Sprintf("[%s] [%s] [%s]", strings.Join(offsets, ", "), join(shape, ", "), strings.Join(strides, ", "))
 }
 
+// threads is among how many the iterations are shared.
+func (g *grouping) threads() int { return largestDivisor(g.bound, g.options.Threads) }
+
 // code is the loop around the statements of an iteration, which computes a place
 // along dimension d of the result. Each thread takes as many iterations, one
 // after the other.
 func (g *grouping) code(statements string, result, d int, last string) string {
-	threads := largestDivisor(g.bound, g.options.Threads)
+	threads := g.threads()
 	share := g.bound / threads
 	whole := g.Values[result].Shape
 	part, one := slices.Clone(whole), slices.Clone(whole)

@@ -80,7 +80,7 @@ func (t *trial) rank(episodes []*env.Episode) {
 		if err != nil {
 			panic("search: answers that were possible are not: " + err.Error())
 		}
-		of[i] = costmodel.Describe(steps)
+		of[i] = costmodel.Describe(steps, episodes[i])
 		if t.Policy != nil {
 			likely[i] = t.Policy.LogProb(steps)
 		}

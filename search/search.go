@@ -59,23 +59,9 @@ func Find(name string) (Method, error) {
 	return nil, fmt.Errorf("no search %q; there are %s", name, strings.Join(names, ", "))
 }
 
-// Greedy is an agent's first choice: the schedule of the most probable answers, or the
-// default schedule where the cost model, if there is one, finds that faster. Nothing is
-// measured.
+// Greedy is an agent's first choice, of which nothing is measured; cost may be nil.
 func Greedy(p *policy.Policy, cost *costmodel.Model, target *program.Program, m schedule.Machine, r env.Rules) schedule.Schedule {
-	return greedy(p, cost, env.NewSpace(target, m, r)).Schedule()
-}
-
-func greedy(p *policy.Policy, cost *costmodel.Model, space *env.Space) *env.Episode {
-	e := space.NewEpisode()
-	var steps []env.Step
-	for !e.Done() {
-		steps = append(steps, p.Act([]*env.Episode{e}, nil, true)[0].Step)
-	}
-	if usual := cost.Instead(space, steps); usual != nil {
-		return usual
-	}
-	return e
+	return costmodel.First(p, cost, env.NewSpace(target, m, r)).Schedule()
 }
 
 // Options say what to search with.
@@ -105,7 +91,7 @@ func Run(ctx context.Context, method Method, target *program.Program, o Options)
 		start: time.Now(), seen: map[string]int{},
 	}
 	if o.Policy != nil {
-		if err := t.measure(ctx, []*env.Episode{greedy(o.Policy, o.Cost, t.space)}); err != nil {
+		if err := t.measure(ctx, []*env.Episode{costmodel.First(o.Policy, o.Cost, t.space)}); err != nil {
 			return Found{}, err
 		}
 	}

@@ -181,7 +181,7 @@ func TestACostModelChoosesWhatIsMeasured(t *testing.T) {
 				for !e.Done() {
 					steps = append(steps, e.DrawAction(rng))
 				}
-				groups[i] = append(groups[i], costmodel.Measured{Features: costmodel.Describe(steps), Reward: fours(e.Schedule())})
+				groups[i] = append(groups[i], costmodel.Measured{Features: costmodel.Describe(steps, e), Reward: fours(e.Schedule())})
 			}
 		}
 		if _, err := model.Learn(groups); err != nil {

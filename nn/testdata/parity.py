@@ -114,6 +114,7 @@ CASES = {
     "concat": lambda c, *x: torch.cat(x, -1),
     "slice": lambda c, x: x[..., 2:5],
     "sum_rows": lambda c, x: torch.stack([part.sum(0) for part in x.split(c["counts"].long().tolist())]),
+    "log_sum_exp_rows": lambda c, x: torch.stack([part.logsumexp(0) for part in x.split(c["counts"].long().tolist())]),
     "gather": lambda c, x: x[c["index"].long()],
     "reshape": lambda c, x: x.reshape(2, 6) * 2,
     "depthwise": lambda c, x, f, b: F.conv2d(x, f, b, padding=f.shape[-1] // 2, groups=x.shape[1]),

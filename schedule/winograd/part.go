@@ -5,7 +5,8 @@ import "nestling/program"
 // Part is what can be scheduled of one convolution: the matrix product of one
 // frequency, with the zeros that it starts from.
 type Part struct {
-	// Fill and Gemm are operations whose values are indices into Values.
+	// Fill and Gemm are operations whose values are indices into Values. They are done for
+	// each frequency of each strip.
 	Fill, Gemm program.Op
 	Values     []program.Value
 }
@@ -30,7 +31,11 @@ func (s *Spec) part(name string) Part {
 	values[partWeights] = program.Value{Kind: program.ValueInner, Shape: s.Weights()[1:]}
 	values[ResultFill] = program.Value{Kind: program.ValueResult, Shape: products}
 	values[ResultGemm] = program.Value{Kind: program.ValueResult, Shape: products}
-	return Part{Fill: fillOp(name, products), Gemm: s.gemmOp(name), Values: values}
+	part := Part{Fill: fillOp(name, products), Gemm: s.gemmOp(name), Values: values}
+	for _, o := range []*program.Op{&part.Fill, &part.Gemm} {
+		o.Runs, o.Shares = s.frequencies()*s.strips()*s.Images/s.Group, s.Threads
+	}
+	return part
 }
 
 func fillOp(name string, shape []int) program.Op {

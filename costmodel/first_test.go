@@ -1,0 +1,75 @@
+package costmodel
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"nestling/env"
+	"nestling/env/envtest"
+	"nestling/policy"
+	"nestling/schedule"
+)
+
+// The first choice is the default schedule where the model has learned that everything else
+// is slower, something else where it has learned the contrary, and the most probable schedule
+// without a model; always the same one.
+func TestFirst(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	p, err := policy.New("lstm", policy.Config{Width: 8, Layers: 1, Trunk: 8, TrunkLayers: 1, Option: 8}, rng)
+	if err != nil {
+		t.Fatal(err)
+	}
+	space := env.NewSpace(envtest.Matmul(64, 96, 128), schedule.Machine{Threads: 2, VectorLanes: 16}, env.Rules{})
+	usual, steps, err := space.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		others float64 // what all but the default schedule earn; that earns 0
+		want   bool
+	}{{"slower", -1, true}, {"faster", 1, false}} {
+		m := New(rng)
+		group := []Measured{{Features: Describe(steps, usual)}}
+		for range 32 {
+			other, over := drawnOther(t, space, rng)
+			group = append(group, Measured{Features: Describe(other, over), Reward: c.others})
+		}
+		for range 200 {
+			if _, err := m.Learn([][]Measured{group}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first := First(p, m, space).Schedule().String()
+		if got := first == usual.Schedule().String(); got != c.want {
+			t.Errorf("others are %s, and the default schedule is the first choice: %v", c.name, got)
+		}
+		if again := First(p, m, space).Schedule().String(); again != first {
+			t.Errorf("the first choice is\n%sand then\n%s", first, again)
+		}
+	}
+	probable := play(p, []*env.Episode{space.NewEpisode()}, nil)[0].episode.Schedule().String()
+	if first := First(p, nil, space).Schedule().String(); first != probable {
+		t.Errorf("without a model the first choice is\n%sand not the most probable schedule\n%s", first, probable)
+	}
+}
+
+// drawnOther are the steps of a schedule other than the default one, and their end.
+func drawnOther(t *testing.T, space *env.Space, rng *rand.Rand) ([]env.Step, *env.Episode) {
+	t.Helper()
+	usual, _, err := space.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		e := space.NewEpisode()
+		e.Draw(rng)
+		steps, err := space.NewEpisode().Retrace(e.Answers())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Done() && e.Schedule().String() != usual.Schedule().String() {
+			return steps, e
+		}
+	}
+}
