@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"nestling/blas"
 	"nestling/costmodel"
 	"nestling/env"
 	"nestling/measure"
@@ -47,6 +48,7 @@ func Load(run *results.Run, m schedule.Machine, exact bool) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
+	blas.SetThreads(1) // or else the last bits, and with them choices, might differ each time
 	rules := c.State.Rules
 	rules.Exact = rules.Exact || exact
 	return &Agent{Run: run, Checkpoint: c.Dir, Weights: weights(c), policy: c.Policy, cost: c.Cost, machine: m, rules: rules}, nil
@@ -124,7 +126,7 @@ func (a *Agent) Rules() env.Rules { return a.rules }
 // Policy is what the agent decides with.
 func (a *Agent) Policy() *policy.Policy { return a.policy }
 
-// Cost is the cost model that the agent searches with, nil if it has none.
+// Cost is the cost model that the agent chooses and searches with, nil if it has none.
 func (a *Agent) Cost() *costmodel.Model { return a.cost }
 
 // alternatives is how many options an explanation shows of each question.
@@ -155,7 +157,7 @@ func (a *Agent) Explain(p *program.Program) []string {
 	}
 	chosen := search.Greedy(a.policy, a.cost, p, a.machine, a.rules).String()
 	if chosen != e.Schedule().String() {
-		lines = append(lines, "  the cost model finds another schedule faster:")
+		lines = append(lines, "  policy and cost model together choose another schedule:")
 	}
 	return append(lines, strings.Split(strings.TrimSpace(chosen), "\n")...)
 }

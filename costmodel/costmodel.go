@@ -1,8 +1,9 @@
 // Package costmodel guesses which of several schedules of a program is the fastest before
-// any of them is compiled. It learns from schedules that were measured: a small network
-// sees each action of a schedule with the operation as it was then, adds up what it makes
-// of them, and gives a score, such that of two schedules of a program the faster has the
-// higher one (RankNet: Burges et al. 2005, "Learning to rank using gradient descent").
+// any of them is compiled. It learns from schedules that were measured to give scores, such
+// that of two schedules of a program the faster has the higher one (RankNet: Burges et al.
+// 2005, "Learning to rank using gradient descent"). A score is of two parts: the time that the
+// loops of all operations take, which a rule estimates and a small network corrects; and what
+// another makes of each action of a schedule, with the operation as it was then.
 package costmodel
 
 import (

@@ -32,7 +32,7 @@ func (v *view) newNest(of *schedule.Nest) *nest {
 			n.parallel *= float64(l.Trips)
 		}
 	}
-	n.speed = shared(n.parallel, math.Min(float64(v.machine.Threads), n.parallel))
+	n.speed = shared(n.parallel, math.Min(v.threads(), n.parallel))
 	if o.Inside > 0 {
 		n.speed = shared(n.runs, math.Max(1, float64(o.Shares)))
 	}

@@ -35,7 +35,7 @@ func TestFirst(t *testing.T) {
 			other, over := drawnOther(t, space, rng)
 			group = append(group, Measured{Features: Describe(other, over), Reward: c.others})
 		}
-		for range 200 {
+		for range 100 {
 			if _, err := m.Learn([][]Measured{group}); err != nil {
 				t.Fatal(err)
 			}
@@ -51,6 +51,22 @@ func TestFirst(t *testing.T) {
 	probable := play(p, []*env.Episode{space.NewEpisode()}, nil)[0].episode.Schedule().String()
 	if first := First(p, nil, space).Schedule().String(); first != probable {
 		t.Errorf("without a model the first choice is\n%sand not the most probable schedule\n%s", first, probable)
+	}
+}
+
+// Of a program without a choice there is one schedule.
+func TestFirstWithoutAChoice(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	p, err := policy.New("lstm", policy.Config{Width: 8, Layers: 1, Trunk: 8, TrunkLayers: 1, Option: 8}, rng)
+	if err != nil {
+		t.Fatal(err)
+	}
+	space := env.NewSpace(envtest.Add(1), schedule.Machine{}, env.Rules{})
+	if !space.NewEpisode().Done() {
+		t.Fatal("there is a choice")
+	}
+	if first := First(p, New(rng), space); !first.Done() {
+		t.Errorf("the first choice is not whole:\n%s", first.Schedule())
 	}
 }
 

@@ -47,6 +47,8 @@ func newView(over *env.Episode) *view {
 // lanes are the float32 in a vector register.
 func (v *view) lanes() int { return max(1, v.machine.VectorLanes) }
 
+func (v *view) threads() float64 { return math.Max(1, float64(v.machine.Threads)) }
+
 // workingSet is how many bytes all that runs reads and writes.
 func (v *view) workingSet() float64 {
 	touched := map[int]bool{}
@@ -158,7 +160,7 @@ func (w *writer) estimate(e estimate) {
 
 // place tells how often a nest runs, where, and on how many threads.
 func (w *writer) place(n *nest) {
-	w.put(scaled(n.iterations()), scaled(n.runs), scaled(n.again), math.Min(n.parallel, 64)/64, n.speed/float64(n.machine.Threads))
+	w.put(scaled(n.iterations()), scaled(n.runs), scaled(n.again), math.Min(n.parallel, 64)/64, n.speed/n.threads())
 	w.flags(n.region, n.Into >= 0, n.op.Inside > 0, n.op.Code != "", n.op.Kind == "winograd", n.Vector, schedule.Contracts(n.op))
 }
 

@@ -63,7 +63,7 @@ func TestRowsOfNests(t *testing.T) {
 		t.Fatalf("%d numbers for %d operations, want %d", len(rows), len(p.Ops), want)
 	}
 	for i, x := range rows {
-		if math.Abs(float64(x)) > 30 {
+		if !(math.Abs(float64(x)) <= 30) {
 			t.Errorf("number %d is %g", i, x)
 		}
 	}

@@ -31,7 +31,7 @@ type Case struct {
 // Options say whom to evaluate, and how.
 type Options struct {
 	Policy *policy.Policy
-	Cost   *costmodel.Model // that its search uses; nil for none
+	Cost   *costmodel.Model // that it chooses and searches with; nil for none
 	Rules  env.Rules
 	Trials int // of the search, and of each that it is compared with
 	Method string

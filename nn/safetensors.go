@@ -198,20 +198,23 @@ func (h *header) elements() int {
 	return n
 }
 
+// ErrOtherNetwork is what CopyTo's errors are.
+var ErrOtherNetwork = errors.New("it belongs to another network")
+
 // CopyTo copies the file's tensors into arrays of the same names and shapes. The
 // file must hold exactly those; otherwise nothing is copied.
 func (s *Safetensors) CopyTo(arrays []Array) error {
 	for _, a := range arrays {
 		got, ok := s.Arrays[a.Name]
 		if !ok {
-			return fmt.Errorf("%s: no tensor %q of shape %v; it holds %d others", s.Path, a.Name, a.Shape, len(s.Arrays))
+			return fmt.Errorf("%s: no tensor %q of shape %v; it holds %d others: %w", s.Path, a.Name, a.Shape, len(s.Arrays), ErrOtherNetwork)
 		}
 		if !slices.Equal(got.Shape, a.Shape) {
-			return fmt.Errorf("%s: tensor %q has shape %v, want %v", s.Path, a.Name, got.Shape, a.Shape)
+			return fmt.Errorf("%s: tensor %q has shape %v, want %v: %w", s.Path, a.Name, got.Shape, a.Shape, ErrOtherNetwork)
 		}
 	}
 	if len(s.Arrays) != len(arrays) {
-		return fmt.Errorf("%s: %d tensors, want %d: it belongs to another network", s.Path, len(s.Arrays), len(arrays))
+		return fmt.Errorf("%s: %d tensors, want %d: %w", s.Path, len(s.Arrays), len(arrays), ErrOtherNetwork)
 	}
 	for _, a := range arrays {
 		copy(a.Data, s.Arrays[a.Name].Data)

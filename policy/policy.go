@@ -268,6 +268,9 @@ func (p *Policy) Evaluate(t *nn.Tape, steps []env.Step) (logProb, entropy, value
 
 // LogProb is the logarithm of how probable it is that the policy takes all of some steps.
 func (p *Policy) LogProb(steps []env.Step) float64 {
+	if len(steps) == 0 {
+		return 0
+	}
 	p.tape.Reset()
 	logProb, _, _ := p.Evaluate(p.tape, steps)
 	sum := 0.0

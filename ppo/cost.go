@@ -10,8 +10,8 @@ import (
 
 	"nestling/costmodel"
 	"nestling/env"
+	"nestling/nn"
 	"nestling/program"
-	"nestling/schedule"
 )
 
 const (
@@ -44,6 +44,9 @@ func (t *trainer) learnCosts(episodes []*episode, m *Metrics) error {
 		return nil
 	}
 	t.collect(episodes)
+	if len(t.judged) == 0 { // nothing but default schedules so far
+		return nil
+	}
 	total := 0.0
 	for range costUpdates {
 		batch := make([][]costmodel.Measured, costBatch)
@@ -85,10 +88,11 @@ func (t *trainer) collect(episodes []*episode) {
 	t.judged = t.judged[max(0, len(t.judged)-costGroups):]
 }
 
-// usualSchedule is a program's default schedule, which earns 0 by definition.
+// usualSchedule is a program's default schedule, which earns 0 by definition; nothing where
+// it is out of the policy's reach.
 type usualSchedule struct {
 	text     string
-	measured []costmodel.Measured // none where it is out of the policy's reach
+	measured []costmodel.Measured
 }
 
 // usual is worked out once for each program.
@@ -96,9 +100,9 @@ func (t *trainer) usual(p *program.Program) usualSchedule {
 	if known, ok := t.usuals[p.Hash]; ok {
 		return known
 	}
-	u := usualSchedule{text: schedule.Default(p, t.Machine).String()}
+	var u usualSchedule
 	if over, steps, err := t.spaces[p.Hash].Default(); err == nil {
-		u.measured = []costmodel.Measured{{Features: costmodel.Describe(steps, over)}}
+		u = usualSchedule{over.Schedule().String(), []costmodel.Measured{{Features: costmodel.Describe(steps, over)}}}
 	}
 	t.usuals[p.Hash] = u
 	return u
@@ -180,10 +184,12 @@ func (c *Checkpoint) loadCost() error {
 		return err
 	}
 	cost := costmodel.New(newRand(0))
-	if err := cost.Load(c.Dir); err == nil {
-		c.Cost = cost
+	err := cost.Load(c.Dir)
+	if errors.Is(err, nn.ErrOtherNetwork) {
+		return nil
 	}
-	return nil
+	c.Cost = cost
+	return err
 }
 
 // loadCosts restores what saveCosts wrote. What was seen is found again by doing it again.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"nestling/costmodel"
 	"nestling/env"
 	"nestling/env/envtest"
 )
@@ -117,5 +118,14 @@ func TestFindingsAreCounted(t *testing.T) {
 	}
 	if found < len(o.Programs) {
 		t.Errorf("%d findings on %d programs", found, len(o.Programs))
+	}
+}
+
+// Before anything but default schedules was judged, there is nothing to learn costs from.
+func TestCostsOfNothing(t *testing.T) {
+	trainer := &trainer{cost: costmodel.New(newRand(1)), rng: newRand(1)}
+	var m Metrics
+	if err := trainer.learnCosts(nil, &m); err != nil || m.CostLoss != 0 {
+		t.Errorf("loss %g, error %v; want neither", m.CostLoss, err)
 	}
 }
