@@ -85,12 +85,12 @@ func (v *view) newTile(n *schedule.Nest) tile {
 	for _, operand := range o.Operands[:max(0, len(o.Operands)-1)] {
 		read := 1.0
 		for l, size := range n.Tile {
-			if moves(operand.Map, l) {
+			if operand.Map.Moves(l) {
 				read *= float64(size)
 			}
 		}
 		switch {
-		case t.lanes < 0 || !moves(operand.Map, t.lanes):
+		case t.lanes < 0 || !operand.Map.Moves(t.lanes):
 			t.broadcast++
 		case lastLoop(operand.Map) == t.lanes:
 			t.contiguous++
@@ -101,11 +101,6 @@ func (v *view) newTile(n *schedule.Nest) tile {
 		t.loads += read
 	}
 	return t
-}
-
-// moves reports whether a loop moves an operand; one that is another operation's does not.
-func moves(m program.AccessMap, loop int) bool {
-	return loop >= 0 && slices.ContainsFunc(m.Coefficients, func(row []int) bool { return row[loop] != 0 })
 }
 
 // lastLoop is the last loop that moves an operand's last dimension, -1 if there is none.
@@ -264,7 +259,7 @@ func (n *nest) traffic(operand program.Operand, depth int) float64 {
 	bytes, _ := n.lines(operand, n.extents(depth))
 	stays := true
 	for _, l := range slices.Backward(n.Levels[:depth]) {
-		stays = stays && !moves(operand.Map, l.Loop)
+		stays = stays && (l.Loop < 0 || !operand.Map.Moves(l.Loop))
 		if !stays {
 			bytes *= float64(l.Trips)
 		}

@@ -62,24 +62,14 @@ type played struct {
 // play plays episodes to their end: draws from the policy, or without a source does what is
 // most probable.
 func play(p *policy.Policy, episodes []*env.Episode, rng *rand.Rand) []played {
+	act := func(unfinished []*env.Episode) []policy.Decision { return p.Act(unfinished, rng, rng == nil) }
 	out := make([]played, len(episodes))
-	for i, e := range episodes {
-		out[i].episode = e
-	}
-	for {
-		var under []*env.Episode
-		var at []int
-		for i, e := range episodes {
-			if !e.Done() {
-				under, at = append(under, e), append(at, i)
-			}
-		}
-		if len(under) == 0 {
-			return out
-		}
-		for i, d := range p.Act(under, rng, rng == nil) {
-			of := &out[at[i]]
-			of.steps, of.logProb = append(of.steps, d.Step), of.logProb+float64(d.LogProb)
+	for i, taken := range policy.Rollout(episodes, act) {
+		out[i].episode = episodes[i]
+		for _, d := range taken {
+			out[i].steps = append(out[i].steps, d.Step)
+			out[i].logProb += float64(d.LogProb)
 		}
 	}
+	return out
 }

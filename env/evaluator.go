@@ -34,6 +34,10 @@ type Feedback struct {
 // Measured tells whether LogSpeedup was measured.
 func (f Feedback) Measured() bool { return f.Reason == "" }
 
+// Judged tells whether there is something to learn from: a speedup, or a failure; not where
+// the default schedule that it would be compared with cannot be measured.
+func (f Feedback) Judged() bool { return f.Failed || f.Measured() }
+
 // RewardLimit bounds rewards on both sides: a hundredfold change. More than half
 // of what an untrained agent tries is over ten times slower than the default
 // schedule, and it has to be told how much; beyond a hundred it does not, nor

@@ -107,7 +107,7 @@ func (e *Episode) loopFeatures(op int, loops []schedule.LoopState, order []int, 
 	traits := schedule.Traits(o)[order[l]]
 	readers := 0
 	for _, operand := range o.Operands {
-		if moves(operand.Map, order[l]) {
+		if operand.Map.Moves(order[l]) {
 			readers++
 		}
 	}
@@ -117,14 +117,9 @@ func (e *Episode) loopFeatures(op int, loops []schedule.LoopState, order []int, 
 		flag(loop.Iterator == program.Parallel), flag(loop.Iterator == program.Reduction), flag(loop.Parallel),
 		flag(traits.Lanes), flag(traits.Windowed), flag(traits.Strided), flag(traits.Steps),
 		float32(len(loops)-1-l)/MaxLoops, flag(l == len(loops)-1),
-		float32(readers)/MaxOperands, flag(moves(o.Init().Map, order[l])),
+		float32(readers)/MaxOperands, flag(o.Init().Map.Moves(order[l])),
 	)
 	return out
-}
-
-// moves reports whether a loop moves an operand.
-func moves(m program.AccessMap, loop int) bool {
-	return slices.ContainsFunc(m.Coefficients, func(row []int) bool { return row[loop] != 0 })
 }
 
 func (e *Episode) operandView(op int, operand program.Operand, order []int) OperandView {
@@ -173,7 +168,7 @@ func (e *Episode) operandFeatures(op int, operand program.Operand) []float32 {
 	lanes, contiguous := lanesOf(o), lastLoop(operand.Map)
 	reuse := 1.0
 	for l, loop := range o.Loops {
-		if loop.Iterator == program.Parallel && !moves(operand.Map, l) {
+		if loop.Iterator == program.Parallel && !operand.Map.Moves(l) {
 			reuse *= float64(loop.Bound)
 		}
 	}
@@ -183,7 +178,7 @@ func (e *Episode) operandFeatures(op int, operand program.Operand) []float32 {
 		flag(value.Kind == program.ValueResult && p.Uses(operand.Value) == 1),
 		// Vectors are loaded where the lanes run along what lies side by side, broadcast
 		// where they do not move the operand, and gathered otherwise.
-		flag(lanes >= 0 && moves(operand.Map, lanes)), flag(lanes >= 0 && contiguous == lanes),
+		flag(lanes >= 0 && operand.Map.Moves(lanes)), flag(lanes >= 0 && contiguous == lanes),
 		flag(contiguous >= 0 && o.Loops[contiguous].Iterator == program.Reduction),
 		log2(reuse, 20),
 	)

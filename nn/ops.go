@@ -221,7 +221,7 @@ func (t *Tape) LogSumExpRows(x *Tensor, counts []int) *Tensor {
 			r += count
 		}
 	}
-	each(func(sum, from, to int) { y.Data[sum] = logSumExp(x.Data[from:to]) })
+	each(func(sum, from, to int) { y.Data[sum] = float32(newCategorical(x.Data[from:to]).logSum) })
 	return t.record(y, func() {
 		each(func(sum, from, to int) {
 			for r := from; r < to; r++ {
@@ -229,21 +229,6 @@ func (t *Tape) LogSumExpRows(x *Tensor, counts []int) *Tensor {
 			}
 		})
 	})
-}
-
-func logSumExp(x []float32) float32 {
-	top := math.Inf(-1)
-	for _, v := range x {
-		top = math.Max(top, float64(v))
-	}
-	if math.IsInf(top, -1) {
-		return float32(top)
-	}
-	sum := 0.0
-	for _, v := range x {
-		sum += math.Exp(float64(v) - top)
-	}
-	return float32(top + math.Log(sum))
 }
 
 func row(x []float32, r, n int) []float32 { return x[r*n : (r+1)*n] }

@@ -266,6 +266,27 @@ func (p *Policy) Evaluate(t *nn.Tape, steps []env.Step) (logProb, entropy, value
 	return logProb, entropy, value
 }
 
+// Rollout plays episodes to their end, and returns the decisions of each; act takes one action
+// in each of those that are not over.
+func Rollout(episodes []*env.Episode, act func([]*env.Episode) []Decision) [][]Decision {
+	taken := make([][]Decision, len(episodes))
+	for {
+		var unfinished []*env.Episode
+		var of []int
+		for i, e := range episodes {
+			if !e.Done() {
+				unfinished, of = append(unfinished, e), append(of, i)
+			}
+		}
+		if len(unfinished) == 0 {
+			return taken
+		}
+		for i, d := range act(unfinished) {
+			taken[of[i]] = append(taken[of[i]], d)
+		}
+	}
+}
+
 // LogProb is the logarithm of how probable it is that the policy takes all of some steps.
 func (p *Policy) LogProb(steps []env.Step) float64 {
 	if len(steps) == 0 {

@@ -69,9 +69,9 @@ func (t *trainer) collect(episodes []*episode) {
 	groups := map[string]*judgedGroup{}
 	seen := map[string]bool{}
 	for _, e := range episodes {
-		hash := e.task.Program.Hash
-		key := hash + " " + e.task.Schedule.String()
-		if !e.judged() || seen[key] || e.task.Schedule.String() == t.usual(e.task.Program).text {
+		hash, text := e.task.Program.Hash, e.task.Schedule.String()
+		key := hash + " " + text
+		if !e.judged() || seen[key] || text == t.usual(e.task.Program).text {
 			continue
 		}
 		seen[key] = true
@@ -222,7 +222,7 @@ func (t *trainer) loadCosts(c *Checkpoint) error {
 		if p == nil {
 			continue // --data has changed
 		}
-		g.measured = slices.Clone(t.usual(p).measured)
+		g.measured = t.judgedGroup(p).measured
 		for _, m := range g.Episodes {
 			r, over, err := t.again(p, m)
 			if err != nil {

@@ -309,7 +309,7 @@ func (t *trainer) validate(ctx context.Context, m *Metrics) (took time.Duration,
 	took = time.Since(start)
 	var rewards []float64
 	for _, f := range feedback {
-		if f.Failed || f.Measured() {
+		if f.Judged() {
 			rewards = append(rewards, f.Reward())
 		}
 	}
@@ -426,22 +426,15 @@ func draw(programs []*program.Program, c Config, visits map[string]int, rng *ran
 // rollout plays episodes to their end; act takes one action in each of those that are
 // not over.
 func rollout(episodes []*episode, act func([]*env.Episode) []policy.Decision) {
-	for {
-		var unfinished []*env.Episode
-		var of []*episode
-		for _, e := range episodes {
-			if !e.playing.Done() {
-				unfinished, of = append(unfinished, e.playing), append(of, e)
-			}
-		}
-		if len(unfinished) == 0 {
-			break
-		}
-		for i, d := range act(unfinished) {
-			of[i].steps = append(of[i].steps, step{Step: d.Step, logProb: d.LogProb, value: float64(d.Value), entropy: float64(d.Entropy)})
-		}
+	playing := make([]*env.Episode, len(episodes))
+	for i, e := range episodes {
+		playing[i] = e.playing
 	}
-	for _, e := range episodes {
+	for i, taken := range policy.Rollout(playing, act) {
+		e := episodes[i]
+		for _, d := range taken {
+			e.steps = append(e.steps, step{Step: d.Step, logProb: d.LogProb, value: float64(d.Value), entropy: float64(d.Entropy)})
+		}
 		e.task.Schedule = e.playing.Schedule()
 	}
 }
@@ -466,9 +459,8 @@ func judge(ctx context.Context, evaluator env.Evaluator, episodes []*episode) er
 	return nil
 }
 
-// judged tells whether there is something to learn from the episode: not where
-// the default schedule it would be compared with cannot be measured.
-func (e *episode) judged() bool { return e.feedback.Failed || e.feedback.Measured() }
+// judged tells whether there is something to learn from the episode.
+func (e *episode) judged() bool { return e.feedback.Judged() }
 
 // centre gives every episode the mean reward of the other episodes on its
 // program, to be held against: how fast a program can become differs far more

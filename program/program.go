@@ -31,6 +31,11 @@ type AccessMap struct {
 	Offsets      []int   `json:"offsets"`      // [operand dimension]
 }
 
+// Moves reports whether a loop moves the operand.
+func (m AccessMap) Moves(loop int) bool {
+	return slices.ContainsFunc(m.Coefficients, func(row []int) bool { return row[loop] != 0 })
+}
+
 // Operand is one use of a value by an operation.
 type Operand struct {
 	Value int       `json:"value"` // index into Program.Values

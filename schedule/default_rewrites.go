@@ -454,7 +454,7 @@ func (c operation) paysToCopy(operand program.Operand) bool {
 func (c operation) reuse(operand program.Operand) int {
 	times := 1
 	for l, loop := range c.Loops {
-		if loop.Iterator == program.Parallel && !uses(operand.Map, l) {
+		if loop.Iterator == program.Parallel && !operand.Map.Moves(l) {
 			times *= loop.Bound
 		}
 	}

@@ -41,14 +41,7 @@ func TestNests(t *testing.T) {
 func TestNestsAreWhole(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := anyProgram(t)
-		s := NewState(p)
-		for _, op := range s.Order() {
-			for !s.Done(op) {
-				if err := s.Apply(op, anyLegal(t, s, op)); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
+		s := walk(t, p, func(*State, *State, int) {})
 		for op, n := range s.Nests() {
 			whole := append([]int(nil), n.Tile...)
 			for _, l := range n.Levels {

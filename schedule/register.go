@@ -71,7 +71,7 @@ func gathersLanes(o *program.Op) bool {
 	lanes := lanesLoop(o)
 	for _, operand := range o.Operands[:2] {
 		rows := operand.Map.Coefficients
-		if lanes >= 0 && uses(operand.Map, lanes) && rows[len(rows)-1][lanes] == 0 {
+		if lanes >= 0 && operand.Map.Moves(lanes) && rows[len(rows)-1][lanes] == 0 {
 			return true
 		}
 	}
@@ -148,7 +148,7 @@ func transposedOperand(o *program.Op) int {
 	}
 	return slices.IndexFunc(o.Operands, func(operand program.Operand) bool {
 		rows := operand.Map.Coefficients
-		if len(rows) == 0 || !uses(operand.Map, lanes) {
+		if len(rows) == 0 || !operand.Map.Moves(lanes) {
 			return false
 		}
 		l, ok := singleLoop(rows[len(rows)-1])

@@ -284,22 +284,28 @@ func anyLegal(t *rapid.T, s *State, op int) Action {
 	return a
 }
 
+// walk builds a whole schedule of what is offered; seen sees the state before and after each
+// action of an operation.
+func walk(t *rapid.T, p *program.Program, seen func(before, after *State, op int)) *State {
+	s := NewState(p)
+	for _, op := range s.Order() {
+		for !s.Done(op) {
+			before := s.Clone()
+			if err := s.Apply(op, anyLegal(t, s, op)); err != nil {
+				t.Fatal(err)
+			}
+			seen(before, s, op)
+		}
+	}
+	return s
+}
+
 // TestWalks: whatever is offered is accepted, never more than MaxActions of it,
 // and what was built passes Check, becomes text and back, and becomes a script.
 func TestWalks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := anyProgram(t)
-		s := NewState(p)
-		for _, op := range s.Order() {
-			for !s.Done(op) {
-				before := s.Clone()
-				a := anyLegal(t, s, op)
-				if err := s.Apply(op, a); err != nil {
-					t.Fatal(err)
-				}
-				checkStep(t, before, s, op)
-			}
-		}
+		s := walk(t, p, func(before, after *State, op int) { checkStep(t, before, after, op) })
 		schedule := s.Schedule()
 		again, err := Parse(schedule.String())
 		if err != nil {

@@ -334,7 +334,7 @@ const (
 // contractionGroup tells which operands of a contraction a parallel loop moves, or that it is a
 // reduction.
 func contractionGroup(o *program.Op, loop int) int {
-	first, second := uses(o.Operands[0].Map, loop), uses(o.Operands[1].Map, loop)
+	first, second := o.Operands[0].Map.Moves(loop), o.Operands[1].Map.Moves(loop)
 	switch {
 	case o.Loops[loop].Iterator == program.Reduction:
 		return reductionLoop
@@ -344,9 +344,4 @@ func contractionGroup(o *program.Op, loop int) int {
 		return firstOperand
 	}
 	return bothOperands
-}
-
-// uses reports whether an operand moves with a loop.
-func uses(m program.AccessMap, loop int) bool {
-	return slices.ContainsFunc(m.Coefficients, func(row []int) bool { return row[loop] != 0 })
 }
