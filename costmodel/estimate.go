@@ -14,8 +14,7 @@ type nest struct {
 	*schedule.Nest
 	op       *program.Op
 	runs     float64 // how often it is done, as a part of what is written out
-	again    float64 // how often each of its iterations is done
-	parallel float64 // iterations of its parallel loops
+	pieces   float64 // what threads take of it
 	speed    float64 // of how many threads it has the use
 	region   bool    // threads are started for it
 	tile     tile
@@ -23,20 +22,18 @@ type nest struct {
 
 func (v *view) newNest(of *schedule.Nest) *nest {
 	o := &v.program.Ops[of.Op]
-	n := &nest{view: v, Nest: of, op: o, runs: math.Max(1, float64(o.Runs)), again: 1, parallel: 1}
+	n := &nest{view: v, Nest: of, op: o, runs: math.Max(1, float64(o.Runs)), pieces: 1}
 	for _, l := range of.Levels {
-		if l.Loop < 0 {
-			n.again *= float64(l.Trips)
-		}
 		if l.Parallel {
-			n.parallel *= float64(l.Trips)
+			n.pieces *= float64(l.Trips)
 		}
 	}
-	n.speed = shared(n.parallel, math.Min(v.threads(), n.parallel))
-	if o.Inside > 0 {
-		n.speed = shared(n.runs, math.Max(1, float64(o.Shares)))
+	threads := math.Min(v.threads(), n.pieces)
+	if o.Code != "" || o.Inside > 0 {
+		n.pieces, threads = math.Max(1, float64(o.Pieces)), math.Max(1, float64(o.Shares))
 	}
-	n.region = o.Inside == 0 && of.Into < 0 && (n.parallel > 1 || o.Code != "")
+	n.speed = shared(n.pieces, threads)
+	n.region = o.Inside == 0 && of.Into < 0 && n.speed > 1
 	n.tile = v.newTile(of)
 	return n
 }
@@ -47,7 +44,7 @@ func shared(pieces, threads float64) float64 {
 	return threads * (pieces / (math.Ceil(pieces/threads) * threads))
 }
 
-func (n *nest) iterations() float64 { return n.op.Iterations() * n.runs * n.again }
+func (n *nest) iterations() float64 { return n.op.Iterations() * n.runs }
 
 // tile is the innermost tile as vectors see it.
 type tile struct {
@@ -64,20 +61,14 @@ type tile struct {
 
 func (v *view) newTile(n *schedule.Nest) tile {
 	o, lanes := &v.program.Ops[n.Op], v.lanes()
-	t := tile{lanes: -1, row: 1, volume: 1, reductions: 1, registers: 1}
-	for l, trait := range schedule.Traits(o) {
-		size := n.Tile[l]
+	t := tile{lanes: schedule.Lanes(o), row: 1, volume: 1, reductions: 1, registers: schedule.Registers(o, n.Tile, lanes)}
+	if t.lanes >= 0 {
+		t.row = n.Tile[t.lanes]
+	}
+	for l, size := range n.Tile {
 		t.volume *= float64(size)
-		if trait.Lanes {
-			t.lanes, t.row = l, size
-		}
-		switch {
-		case o.Loops[l].Iterator != program.Parallel:
+		if o.Loops[l].Iterator != program.Parallel {
 			t.reductions *= float64(size)
-		case trait.Lanes:
-			t.registers *= float64((size + lanes - 1) / lanes)
-		default:
-			t.registers *= float64(size)
 		}
 	}
 	inVectors := float64((t.row+lanes-1)/lanes) / float64(t.row)
@@ -92,7 +83,7 @@ func (v *view) newTile(n *schedule.Nest) tile {
 		switch {
 		case t.lanes < 0 || !operand.Map.Moves(t.lanes):
 			t.broadcast++
-		case lastLoop(operand.Map) == t.lanes:
+		case operand.Map.Consecutive(t.lanes):
 			t.contiguous++
 			read *= inVectors
 		default:
@@ -103,25 +94,12 @@ func (v *view) newTile(n *schedule.Nest) tile {
 	return t
 }
 
-// lastLoop is the last loop that moves an operand's last dimension, -1 if there is none.
-func lastLoop(m program.AccessMap) int {
-	last := -1
-	if k := len(m.Coefficients); k > 0 {
-		for l, c := range m.Coefficients[k-1] {
-			if c != 0 {
-				last = l
-			}
-		}
-	}
-	return last
-}
-
 // hoisted is over how many reductions results stay in registers: those of the tile, and of
 // the loops directly around it.
 func (n *nest) hoisted() float64 {
 	trips := n.tile.reductions
 	for _, l := range slices.Backward(n.Levels) {
-		if l.Loop < 0 || n.op.Loops[l.Loop].Iterator == program.Parallel {
+		if n.op.Loops[l.Loop].Iterator == program.Parallel {
 			break
 		}
 		trips *= float64(l.Trips)
@@ -185,11 +163,11 @@ func (n *nest) estimate() estimate {
 	return e
 }
 
-// compute is the time of the arithmetic; of what is written out, that of passing over its
-// result.
+// compute is the time of the arithmetic; of what is written out, that of what it does
+// besides its parts.
 func (n *nest) compute() float64 {
 	if n.op.Code != "" {
-		return n.bytes(n.op.Result) / copyBytes / n.speed
+		return n.transformed() / copyBytes / n.speed
 	}
 	a := n.op.Arith
 	cost := instruction * float64(1+a.Add+a.Sub+a.Mul+a.Max+a.Other+divisions*a.Div+exponentials*a.Exp)
@@ -207,33 +185,22 @@ func (v *view) room(level int) float64 {
 
 // fill is what comes into the cache of a level.
 func (n *nest) fill(level int) cache {
-	if level == 0 && n.op.Code != "" {
-		return n.passOver()
-	}
 	size := n.room(level)
 	c := cache{depth: n.fits(size)}
-	for _, operand := range n.op.Operands {
-		if level == 0 || !n.near(operand, size) {
-			c.bytes += n.traffic(operand, c.depth) * n.runs * n.again
+	if n.op.Code != "" {
+		c.bytes = n.passes(level)
+	} else {
+		for _, operand := range n.op.Operands {
+			if level == 0 || !n.near(operand, size) {
+				c.bytes += n.traffic(operand, c.depth) * n.runs
+			}
 		}
-	}
-	if level > 0 && n.working <= size && n.op.Inside == 0 {
-		c.bytes = 0
 	}
 	speed := n.speed
 	if level == 2 {
 		speed = math.Min(speed, memoryThreads)
 	}
 	c.time = c.bytes / fills[level] / speed
-	return c
-}
-
-// passOver reads and writes the operands of what is written out, of which no more is known.
-func (n *nest) passOver() (c cache) {
-	for _, operand := range n.op.Operands {
-		c.bytes += n.bytes(operand.Value)
-	}
-	c.time = c.bytes / fills[0] / n.speed
 	return c
 }
 
@@ -259,7 +226,7 @@ func (n *nest) traffic(operand program.Operand, depth int) float64 {
 	bytes, _ := n.lines(operand, n.extents(depth))
 	stays := true
 	for _, l := range slices.Backward(n.Levels[:depth]) {
-		stays = stays && (l.Loop < 0 || !operand.Map.Moves(l.Loop))
+		stays = stays && !operand.Map.Moves(l.Loop)
 		if !stays {
 			bytes *= float64(l.Trips)
 		}
@@ -267,16 +234,24 @@ func (n *nest) traffic(operand program.Operand, depth int) float64 {
 	return bytes
 }
 
-// near reports whether an operand is computed in the same loops, and so in a cache.
+// near reports whether an operand is in a cache of some size before it is read: because all
+// is, or it was computed in the same loops.
 func (n *nest) near(operand program.Operand, size float64) bool {
 	base := n.base(operand.Value)
 	v := &n.program.Values[base]
-	if v.Kind != program.ValueResult {
-		return false
-	}
-	from := &n.program.Ops[v.Op]
-	if n.op.Inside > 0 && from.Inside == n.op.Inside && n.bytes(base) < size {
+	switch around := n.around(); {
+	case around.frequencies() > 0:
+		needs := around.scratch()
+		if operand.Value == n.op.Operands[min(1, len(n.op.Operands)-1)].Value && !operand.Init {
+			needs += n.bytes(base) * around.frequencies() // weights, all of which a strip needs
+		}
+		return needs <= size
+	case n.working <= size:
 		return true
+	case v.Kind != program.ValueResult:
+		return false
+	case n.op.Inside > 0 && n.program.Ops[v.Op].Inside == n.op.Inside:
+		return n.bytes(base) < size
 	}
 	return n.root(v.Op) == n.root(n.Op)
 }
@@ -285,9 +260,7 @@ func (n *nest) near(operand program.Operand, size float64) bool {
 func (n *nest) extents(depth int) []int {
 	out := slices.Clone(n.Tile)
 	for _, l := range n.Levels[depth:] {
-		if l.Loop >= 0 {
-			out[l.Loop] *= l.Trips
-		}
+		out[l.Loop] *= l.Trips
 	}
 	return out
 }
@@ -297,16 +270,11 @@ const lineBytes = 64
 
 // lines is how many bytes of an operand some iterations of each loop touch, in whole lines,
 // and over how many bytes that lie together.
-func (v *view) lines(operand program.Operand, extents []int) (bytes, run float64) {
+func (v *view) lines(operand program.Operand, iterations []int) (bytes, run float64) {
 	shape := v.program.Values[operand.Value].Shape
 	rows, together := 1.0, true
 	run = 4
-	for d, row := range slices.Backward(operand.Map.Coefficients) {
-		extent := 1
-		for l, c := range row {
-			extent += max(c, -c) * (extents[l] - 1)
-		}
-		extent = min(extent, max(1, shape[d]))
+	for d, extent := range slices.Backward(operand.Map.Extents(shape, iterations)) {
 		if together {
 			run *= float64(extent)
 		} else {

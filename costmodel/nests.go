@@ -49,9 +49,10 @@ func (v *view) lanes() int { return max(1, v.machine.VectorLanes) }
 
 func (v *view) threads() float64 { return math.Max(1, float64(v.machine.Threads)) }
 
-// workingSet is how many bytes all that runs reads and writes.
+// workingSet is how many bytes all that runs reads and writes. Results lie where what they
+// start from does.
 func (v *view) workingSet() float64 {
-	touched := map[int]bool{}
+	touched, written := map[int]bool{}, map[int]bool{}
 	for i := range v.program.Ops {
 		o := &v.program.Ops[i]
 		if v.program.Values[o.Result].Weight {
@@ -59,12 +60,16 @@ func (v *view) workingSet() float64 {
 		}
 		touched[o.Result] = true
 		for _, operand := range o.Operands {
-			touched[v.base(operand.Value)] = true
+			base := v.base(operand.Value)
+			touched[base] = true
+			written[base] = written[base] || operand.Init
 		}
 	}
 	sum := 0.0
 	for value := range touched {
-		sum += v.bytes(value) // whole numbers, the same in any order
+		if !written[value] {
+			sum += v.bytes(value) // whole numbers, the same in any order
+		}
 	}
 	return sum
 }
@@ -160,7 +165,7 @@ func (w *writer) estimate(e estimate) {
 
 // place tells how often a nest runs, where, and on how many threads.
 func (w *writer) place(n *nest) {
-	w.put(scaled(n.iterations()), scaled(n.runs), scaled(n.again), math.Min(n.parallel, 64)/64, n.speed/n.threads())
+	w.put(scaled(n.iterations()), scaled(n.runs), scaled(n.pieces), math.Min(n.pieces, 64)/64, n.speed/n.threads())
 	w.flags(n.region, n.Into >= 0, n.op.Inside > 0, n.op.Code != "", n.op.Kind == "winograd", n.Vector, schedule.Contracts(n.op))
 }
 
@@ -198,11 +203,7 @@ func (w *writer) memory(n *nest, e estimate) {
 		_, result = n.lines(n.op.Init(), n.Tile)
 		shortest = n.shortestRun(e.caches[0].depth)
 	}
-	frequencies := 0
-	if n.op.Kind == "winograd" {
-		frequencies = n.program.Values[n.op.Operands[1].Value].Shape[0]
-	}
-	w.put(scaled(result), scaled(shortest), float64(frequencies)/36,
+	w.put(scaled(result), scaled(shortest), n.around().frequencies()/36,
 		scaled(n.bytes(n.op.Result)/4), float64(len(n.op.Operands))/8, scaled(e.caches[0].bytes))
 }
 

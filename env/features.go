@@ -165,7 +165,7 @@ func (e *Episode) operandFeatures(op int, operand program.Operand) []float32 {
 	}
 	tile := e.footprint(operand, e.tile(op))
 	o := &p.Ops[op]
-	lanes, contiguous := lanesOf(o), lastLoop(operand.Map)
+	lanes, along := schedule.Lanes(o), lastLoop(operand.Map)
 	reuse := 1.0
 	for l, loop := range o.Loops {
 		if loop.Iterator == program.Parallel && !operand.Map.Moves(l) {
@@ -178,17 +178,11 @@ func (e *Episode) operandFeatures(op int, operand program.Operand) []float32 {
 		flag(value.Kind == program.ValueResult && p.Uses(operand.Value) == 1),
 		// Vectors are loaded where the lanes run along what lies side by side, broadcast
 		// where they do not move the operand, and gathered otherwise.
-		flag(lanes >= 0 && operand.Map.Moves(lanes)), flag(lanes >= 0 && contiguous == lanes),
-		flag(contiguous >= 0 && o.Loops[contiguous].Iterator == program.Reduction),
+		flag(lanes >= 0 && operand.Map.Moves(lanes)), flag(lanes >= 0 && operand.Map.Consecutive(lanes)),
+		flag(along >= 0 && o.Loops[along].Iterator == program.Reduction),
 		log2(reuse, 20),
 	)
 	return out
-}
-
-// lanesOf is the loop along the last dimension of an operation's result, -1 if there is
-// none.
-func lanesOf(o *program.Op) int {
-	return slices.IndexFunc(schedule.Traits(o), func(t schedule.LoopTraits) bool { return t.Lanes })
 }
 
 // lastLoop is the loop that alone runs along the last dimension of an operand, -1 if there
@@ -231,15 +225,8 @@ func (e *Episode) tile(op int) []int {
 // that could never run must not overflow.
 func (e *Episode) footprint(operand program.Operand, tile []int) float64 {
 	elements := 1.0
-	for d, row := range operand.Map.Coefficients {
-		extent := 1
-		for l, c := range row {
-			if c < 0 {
-				c = -c
-			}
-			extent += c * (tile[l] - 1)
-		}
-		elements *= float64(min(extent, max(1, e.stage.program.Values[operand.Value].Shape[d])))
+	for _, extent := range operand.Map.Extents(e.stage.program.Values[operand.Value].Shape, tile) {
+		elements *= float64(extent)
 	}
 	return 4 * elements
 }

@@ -3,7 +3,6 @@ package env
 import (
 	"math"
 
-	"nestling/program"
 	"nestling/schedule"
 )
 
@@ -124,7 +123,7 @@ func (w *writer) size(e *Episode, o option, asked, loop int) {
 		size = bound
 	}
 	known, all := e.tileWith(loop, size)
-	registers := e.registers(op, known)
+	registers := schedule.Registers(e.self(), known, lanes)
 	bytes := 0.0
 	for _, operand := range e.self().Operands {
 		bytes += e.footprint(operand, known)
@@ -169,24 +168,6 @@ func volume(tile []int) float64 {
 		n *= float64(size)
 	}
 	return n
-}
-
-// registers is how many vectors hold the results of a tile.
-func (e *Episode) registers(op int, tile []int) float64 {
-	o := &e.stage.program.Ops[op]
-	traits := schedule.Traits(o)
-	lanes := max(1, e.space.machine.VectorLanes)
-	n := 1
-	for l, size := range tile {
-		switch {
-		case o.Loops[l].Iterator != program.Parallel:
-		case traits[l].Lanes:
-			n *= (size + lanes - 1) / lanes
-		default:
-			n *= size
-		}
-	}
-	return float64(n)
 }
 
 // trips is how many tiles the sizes chosen so far make.

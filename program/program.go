@@ -36,6 +36,30 @@ func (m AccessMap) Moves(loop int) bool {
 	return slices.ContainsFunc(m.Coefficients, func(row []int) bool { return row[loop] != 0 })
 }
 
+// Consecutive reports whether iterations of a loop that follow each other access elements
+// that do, too, as those of w in x[…, w + kw].
+func (m AccessMap) Consecutive(loop int) bool {
+	for d, row := range m.Coefficients {
+		if last := d == len(m.Coefficients)-1; last != (row[loop] != 0) || last && row[loop] != 1 {
+			return false
+		}
+	}
+	return len(m.Coefficients) > 0
+}
+
+// Extents are the sizes, within a shape, of what some iterations of each loop access.
+func (m AccessMap) Extents(shape, iterations []int) []int {
+	extents := make([]int, len(m.Coefficients))
+	for d, row := range m.Coefficients {
+		extents[d] = 1
+		for l, c := range row {
+			extents[d] += max(c, -c) * (iterations[l] - 1)
+		}
+		extents[d] = min(extents[d], max(1, shape[d]))
+	}
+	return extents
+}
+
 // Operand is one use of a value by an operation.
 type Operand struct {
 	Value int       `json:"value"` // index into Program.Values
@@ -108,8 +132,10 @@ type Op struct {
 	// Inside is 1 + the index of the written-out operation that this one is a
 	// part of, 0 for none. Its operands are values of kind ValueInner.
 	Inside int `json:"inside,omitempty"`
-	// Runs is how often such a part is done, Shares among how many threads; 0: once.
+	// Runs is how often such a part is done; 0: once. Of it and of what it is a part of,
+	// Pieces are what threads take, Shares how many of those there are; 0: one.
 	Runs   int `json:"runs,omitempty"`
+	Pieces int `json:"pieces,omitempty"`
 	Shares int `json:"shares,omitempty"`
 	// Location in the source text, for messages: "file.mlir:12:8".
 	Location string `json:"location,omitempty"`

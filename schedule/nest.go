@@ -17,7 +17,7 @@ type Nest struct {
 
 // Level is a loop around a tile.
 type Level struct {
-	Loop     int // which of the operation's loops it is a part of; -1: of another's, all is done again
+	Loop     int // which of the operation's loops it is a part of
 	Trips    int
 	Parallel bool
 }

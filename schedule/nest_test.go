@@ -45,9 +45,7 @@ func TestNestsAreWhole(t *testing.T) {
 		for op, n := range s.Nests() {
 			whole := append([]int(nil), n.Tile...)
 			for _, l := range n.Levels {
-				if l.Loop >= 0 {
-					whole[l.Loop] *= l.Trips
-				}
+				whole[l.Loop] *= l.Trips
 			}
 			for l, bound := range whole {
 				if want := p.Ops[op].Loops[l].Bound; bound != want {

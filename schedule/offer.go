@@ -235,6 +235,26 @@ func Traits(o *program.Op) []LoopTraits {
 	return traits
 }
 
+// Lanes is the loop along the last dimension of an operation's result, which vectors run
+// along; -1 if there is none.
+func Lanes(o *program.Op) int { return lanesLoop(o) }
+
+// Registers is how many vectors of so many lanes hold the results of a tile, which has some
+// iterations of each of the operation's loops.
+func Registers(o *program.Op, tile []int, lanes int) float64 {
+	along, n := lanesLoop(o), 1.0
+	for l, size := range tile {
+		switch {
+		case o.Loops[l].Iterator != program.Parallel:
+		case l == along:
+			n *= float64((size + lanes - 1) / lanes)
+		default:
+			n *= float64(size)
+		}
+	}
+	return n
+}
+
 // Contracts reports whether an operation is a sum of products: what V turns into
 // multiply-adds of vectors.
 func Contracts(o *program.Op) bool { return isContraction(o) }

@@ -197,10 +197,10 @@ func (g *grouping) writeOut() {
 		}
 	}
 	at := g.op
-	g.Ops[at] = program.Op{Name: name + ".loop", Kind: "group", Family: program.Generic, Result: result, Location: location, Operands: g.operands}
+	g.Ops[at] = program.Op{Name: name + ".loop", Kind: "group", Family: program.Generic, Result: result, Location: location, Operands: g.operands, Pieces: g.bound, Shares: g.threads()}
 	first := at + 1
 	for i, part := range parts {
-		part.Inside, part.Runs, part.Shares = at+1, g.bound, g.threads()
+		part.Inside, part.Runs, part.Pieces, part.Shares = at+1, g.bound, g.bound, g.threads()
 		g.insert(first+i, part)
 	}
 	ops := make([]int, len(parts))

@@ -310,6 +310,7 @@ func (c *convolution) writeOut(operands []int, code winograd.Code) {
 	o := program.Op{
 		Name: c.name, Kind: "winograd", Family: program.Conv, Code: code.Statements,
 		Result: c.Ops[c.last].Result, Location: c.Ops[c.op].Location,
+		Pieces: code.Parts[0].Gemm.Pieces, Shares: code.Parts[0].Gemm.Shares,
 	}
 	for _, v := range operands {
 		o.Operands = append(o.Operands, program.Operand{Value: v})

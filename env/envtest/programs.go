@@ -77,6 +77,28 @@ func (b *Builder) Matmul(x, y int) int {
 	})
 }
 
+// Convolution is that of images x [n, c, …] with weights w [f, c, kh, kw].
+func (b *Builder) Convolution(x, w, stride int) int {
+	image, window := b.p.Values[x].Shape, b.p.Values[w].Shape
+	result := []int{image[0], window[0], (image[2]-window[2])/stride + 1, (image[3]-window[3])/stride + 1}
+	init := b.Fill(result...)
+	pixels := b.operand(x, 7, 0, 4, 2, 3)
+	for d, kernel := range []int{5, 6} {
+		row := pixels.Map.Coefficients[2+d]
+		row[2+d], row[kernel] = stride, 1
+	}
+	loops := parallel(result)
+	for _, bound := range window[1:] {
+		loops = append(loops, program.Loop{Bound: bound, Iterator: program.Reduction})
+	}
+	return b.op(program.Op{
+		Family: program.Conv, Kind: "linalg.conv_2d_nchw_fchw", Loops: loops,
+		Operands: []program.Operand{pixels, b.operand(w, 7, 1, 4, 5, 6), b.operand(init, 7, 0, 1, 2, 3)},
+		Body:     []program.Instruction{{Op: "arith.mulf", Args: []int{0, 1}}, {Op: "arith.addf", Args: []int{2, 3}}}, Yield: 4,
+		Arith: program.Arithmetic{Add: 1, Mul: 1},
+	})
+}
+
 // Add is x + y, element by element.
 func (b *Builder) Add(x, y int) int {
 	shape := b.p.Values[x].Shape

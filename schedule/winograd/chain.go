@@ -80,7 +80,7 @@ func WriteChain(first, second string, c Chain) (Code, error) {
 		share(w.image)
 	})
 	e.toTensor(result, s.resultShape())
-	return Code{Statements: e.statements(), Operands: operands, Result: s.resultShape(), Parts: []Part{f.part(first), s.part(second)}}, nil
+	return Code{Statements: e.statements(), Operands: operands, Result: s.resultShape(), Parts: []Part{f.part(first, f.Images), s.part(second, s.Images)}}, nil
 }
 
 // clearMiddle sets all columns of padding to zero.

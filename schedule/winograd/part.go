@@ -21,8 +21,8 @@ const (
 	ResultGemm
 )
 
-// part describes what convolution.gemm writes.
-func (s *Spec) part(name string) Part {
+// part describes what convolution.gemm writes, of which threads take so many pieces.
+func (s *Spec) part(name string, pieces int) Part {
 	products := s.productsShape()[1:]
 	values := make([]program.Value, ResultGemm+1)
 	values[partZero] = program.Value{Kind: program.ValueConstant, IsSplat: true, Scalar: true, Weight: true}
@@ -33,7 +33,7 @@ func (s *Spec) part(name string) Part {
 	values[ResultGemm] = program.Value{Kind: program.ValueResult, Shape: products}
 	part := Part{Fill: fillOp(name, products), Gemm: s.gemmOp(name), Values: values}
 	for _, o := range []*program.Op{&part.Fill, &part.Gemm} {
-		o.Runs, o.Shares = s.frequencies()*s.strips()*s.Images/s.Group, s.Threads
+		o.Runs, o.Pieces, o.Shares = s.frequencies()*s.strips()*s.Images/s.Group, pieces, s.Threads
 	}
 	return part
 }

@@ -35,7 +35,8 @@ func Write(name string, s Spec) (Code, error) {
 	shapes := [][]int{s.inputShape(), s.valuesShape(), s.productsShape(), s.outputShape()}
 	all := e.scratch(s.Threads, shapes)
 	c.result = e.flatten(result, s.resultShape())
-	e.threads(s.Threads, s.Images/s.Group*s.strips(), func(thread string, share func(body func(item string))) {
+	pieces := s.Images / s.Group * s.strips()
+	e.threads(s.Threads, pieces, func(thread string, share func(body func(item string))) {
 		for i, b := range scratch {
 			*b = e.slice(all[i], append([]int{s.Threads}, shapes[i]...), thread)
 		}
@@ -43,7 +44,7 @@ func Write(name string, s Spec) (Code, error) {
 		share(func(item string) { c.strip(c.place(item), item) })
 	})
 	e.toTensor(result, s.resultShape())
-	return Code{Statements: e.statements(), Operands: operands, Result: s.resultShape(), Parts: []Part{s.part(name)}}, nil
+	return Code{Statements: e.statements(), Operands: operands, Result: s.resultShape(), Parts: []Part{s.part(name, pieces)}}, nil
 }
 
 func (s *Spec) imageShape() []int  { return []int{s.Images, s.In, s.Height, s.Width} }
