@@ -12,12 +12,12 @@ import (
 type nest struct {
 	*view
 	*schedule.Nest
-	op       *program.Op
-	runs     float64 // how often it is done, as a part of what is written out
-	pieces   float64 // what threads take of it
-	speed    float64 // of how many threads it has the use
-	region   bool    // threads are started for it
-	tile     tile
+	op     *program.Op
+	runs   float64 // how often it is done, as a part of what is written out
+	pieces float64 // what threads take of it
+	speed  float64 // of how many threads it has the use
+	region bool    // threads are started for it
+	tile   tile
 }
 
 func (v *view) newNest(of *schedule.Nest) *nest {

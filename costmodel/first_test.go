@@ -47,6 +47,9 @@ func TestFirst(t *testing.T) {
 		if again := First(p, m, space).Schedule().String(); again != first {
 			t.Errorf("the first choice is\n%sand then\n%s", first, again)
 		}
+		if glance := Glance(p, m, space).Schedule().String(); (glance == usual.Schedule().String()) != c.want {
+			t.Errorf("others are %s, and at a glance the first choice is\n%s", c.name, glance)
+		}
 	}
 	probable := play(p, []*env.Episode{space.NewEpisode()}, nil)[0].episode.Schedule().String()
 	if first := First(p, nil, space).Schedule().String(); first != probable {
@@ -87,5 +90,36 @@ func drawnOther(t *testing.T, space *env.Space, rng *rand.Rand) ([]env.Step, *en
 		if e.Done() && e.Schedule().String() != usual.Schedule().String() {
 			return steps, e
 		}
+	}
+}
+
+// What is looked at around a schedule is whole, and can be reached by the steps that are told.
+func TestAround(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	p, err := policy.New("lstm", policy.Config{Width: 8, Layers: 1, Trunk: 8, TrunkLayers: 1, Option: 8}, rng)
+	if err != nil {
+		t.Fatal(err)
+	}
+	space := env.NewSpace(envtest.Matmul(64, 96, 128), machine, env.Rules{})
+	c := climb{policy: p, model: New(rng), space: space, trust: trust, seen: map[string]bool{}}
+	c.add(c.draws())
+	if len(c.best) != parents || c.best[0].promise < c.best[parents-1].promise {
+		t.Fatalf("%d parents, of promise %v to %v", len(c.best), c.best[0].promise, c.best[len(c.best)-1].promise)
+	}
+	for _, a := range c.around(rng) {
+		e := space.NewEpisode()
+		for _, s := range a.steps {
+			if err := e.Repeat(s.Answers); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !e.Done() || e.Schedule().String() != a.episode.Schedule().String() {
+			t.Fatalf("the steps lead to\n%sinstead of\n%s", e.Schedule(), a.episode.Schedule())
+		}
+	}
+	before := c.best[0].promise
+	c.add(c.around(rng))
+	if c.best[0].promise < before {
+		t.Errorf("the best has a promise of %v, before of %v", c.best[0].promise, before)
 	}
 }

@@ -41,6 +41,16 @@ func (e *Episode) Rearrange(good schedule.Schedule, rng *rand.Rand) []Step {
 	return append(t, rest...)
 }
 
+// VaryToward takes an action of a good schedule with one of its answers changed, and then goes
+// on as the schedule does, as far as that leads: a step of a local search. It returns what was
+// seen and done. The episode must have come as far as the action; it may not be over
+// afterwards.
+func (e *Episode) VaryToward(good schedule.Schedule, answers []int, rng *rand.Rand) []Step {
+	t := trail{e.Vary(answers, rng)}
+	rest, _ := e.Follow(good)
+	return append(t, rest...)
+}
+
 // trail is what was seen and done so far.
 type trail []Step
 

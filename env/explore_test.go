@@ -64,3 +64,48 @@ func TestRearrangeChangesRewritesAlone(t *testing.T) {
 		t.Errorf("of 200 episodes, %d keep the loops, and %d are different", kept, len(changed))
 	}
 }
+
+// A varied schedule is like the good one but for one answer.
+func TestVaryTowardChangesOneAnswer(t *testing.T) {
+	space := env.NewSpace(envtest.Matmul(96, 96, 96), machine, env.Rules{})
+	good := scheduletest.Parse(t, "matmul1: T(8,32,0) T(0,0,4) V\nfill0: NT\n")
+	steps, err := space.NewEpisode().Follow(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	for seed := range uint64(300) {
+		e, rng := space.NewEpisode(), rand.New(rand.NewPCG(seed, 0))
+		at := rng.IntN(len(steps))
+		for _, s := range steps[:at] {
+			if err := e.Repeat(s.Answers); err != nil {
+				t.Fatal(err)
+			}
+		}
+		varied := append(steps[:at:at], e.VaryToward(good, steps[at].Answers, rng)...)
+		if e.Done() {
+			found[e.Schedule().String()] = true
+		}
+		if again, err := space.NewEpisode().Retrace(answersOf(varied)); err != nil || len(again) != len(varied) {
+			t.Fatalf("what was done cannot be done again: %v", err)
+		}
+	}
+	for _, neighbour := range []string{
+		"matmul1: T(8,16,0) T(0,0,4) V\nfill0: NT\n", "matmul1: T(4,32,0) T(0,0,4) V\nfill0: NT\n",
+		"matmul1: T(8,32,0) T(0,0,2) V\nfill0: NT\n", "matmul1: T(8,32,0) T(0,0,4) NT\nfill0: NT\n",
+	} {
+		if !found[neighbour] {
+			t.Errorf("of 300, none is\n%s", neighbour)
+		}
+	}
+	if found[good.String()] {
+		t.Error("nothing was changed")
+	}
+}
+
+func answersOf(steps []env.Step) (all []int) {
+	for _, s := range steps {
+		all = append(all, s.Answers...)
+	}
+	return all
+}

@@ -8,9 +8,6 @@ import (
 	"nestling/program"
 )
 
-// lenders is how many programs are drawn to borrow from the one most like an episode's.
-const lenders = 3
-
 // borrow does what was best on another program of the same structure, as nearly as that is
 // possible, and reports whether there is one: what was found on one program is tried on
 // the others soon, and not only when the policy has become sure enough of it.
@@ -33,7 +30,7 @@ func (t *trainer) lender(p *program.Program) (nearest *program.Program) {
 		}
 	}
 	least := math.Inf(1)
-	for range min(lenders, len(known)) {
+	for range min(t.Config.Lenders, len(known)) {
 		q := known[t.rng.IntN(len(known))]
 		if d := distance(p, q); d < least {
 			nearest, least = q, d

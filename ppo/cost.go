@@ -14,13 +14,6 @@ import (
 	"nestling/program"
 )
 
-const (
-	// costGroups is how many groups of schedules the cost model learns from, the latest.
-	costGroups = 1600
-	// costUpdates is how many steps it takes in an iteration, of costBatch groups each.
-	costUpdates, costBatch = 8, 16
-)
-
 // judgedFile is what the cost model learns from, in a checkpoint.
 const judgedFile = "judged.json"
 
@@ -48,8 +41,8 @@ func (t *trainer) learnCosts(episodes []*episode, m *Metrics) error {
 		return nil
 	}
 	total := 0.0
-	for range costUpdates {
-		batch := make([][]costmodel.Measured, costBatch)
+	for range t.Config.CostUpdates {
+		batch := make([][]costmodel.Measured, t.Config.CostBatch)
 		for i := range batch {
 			batch[i] = t.judged[t.rng.IntN(len(t.judged))].measured
 		}
@@ -59,7 +52,7 @@ func (t *trainer) learnCosts(episodes []*episode, m *Metrics) error {
 		}
 		total += loss
 	}
-	m.CostLoss = total / costUpdates
+	m.CostLoss = total / float64(t.Config.CostUpdates)
 	return nil
 }
 
@@ -85,7 +78,7 @@ func (t *trainer) collect(episodes []*episode) {
 		g.Episodes = append(g.Episodes, memoryOf(e.feedback.Reward(), steps))
 		g.measured = append(g.measured, costmodel.Measured{Features: describe(steps, e.playing), Reward: e.feedback.Reward()})
 	}
-	t.judged = t.judged[max(0, len(t.judged)-costGroups):]
+	t.judged = t.judged[max(0, len(t.judged)-t.Config.CostGroups):]
 }
 
 // usualSchedule is a program's default schedule, which earns 0 by definition; nothing where

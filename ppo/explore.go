@@ -111,9 +111,7 @@ func (t *trainer) goBack(e *episode, best remembered) {
 func (t *trainer) vary(e *episode, best remembered) {
 	at := t.rng.IntN(len(best.steps))
 	e.again(best.steps[:at])
-	e.began([]env.Step{e.playing.Vary(best.steps[at].Answers, t.rng)})
-	rest, _ := e.playing.Follow(best.schedule) // as far as it leads; then the policy goes on
-	e.began(rest)
+	e.began(e.playing.VaryToward(best.schedule, best.steps[at].Answers, t.rng))
 }
 
 // again does what was done before.

@@ -24,11 +24,6 @@ type remembered struct {
 	schedule schedule.Schedule
 }
 
-// clearlyBetter is by how much a reward must exceed another to be more than luck: 2.3 %
-// of the time. Among equals the first is kept, which is the plainest: schedules that differ
-// by chance alone teach nothing.
-const clearlyBetter = 0.01
-
 // remember keeps the best episode of each program, if it clearly beats what is remembered.
 // Before that it is measured a second time, and that is what counts: the best of many
 // measurements is partly luck, and some schedules are as fast in one process of two.
@@ -54,7 +49,7 @@ func (t *trainer) remember(ctx context.Context, episodes []*episode) error {
 // more than luck and by more than the measurement's standard error.
 func (t *trainer) clearlyBest(program string, f env.Feedback) bool {
 	best, known := t.state.Memories[program]
-	margin := max(clearlyBetter, f.RewardUncertainty())
+	margin := max(t.Config.ClearlyBetter, f.RewardUncertainty())
 	return f.Measured() && (!known || f.Reward() >= best.Reward+margin)
 }
 
@@ -204,10 +199,6 @@ func (t *trainer) again(p *program.Program, m Memory) (remembered, *env.Episode,
 	return remembered{steps, e.Schedule()}, e, nil
 }
 
-// plainShare is what a step of an episode that is as fast as the default schedule weighs
-// beside the reward of others.
-const plainShare = 0.1
-
 // isExample tells whether what is remembered of a program is to be imitated: not what is
 // slower than the default schedule, where that is out of reach, and not the default schedule
 // itself while nothing else was tried on the program.
@@ -226,7 +217,7 @@ func (t *trainer) recall(n int) []*step {
 	for _, p := range t.Programs {
 		if t.isExample(p) {
 			r := t.remembered[p.Hash]
-			sum += float64(len(r.steps)) * (plainShare + t.state.Memories[p.Hash].Reward)
+			sum += float64(len(r.steps)) * (t.Config.PlainShare + t.state.Memories[p.Hash].Reward)
 			weights, episodes = append(weights, sum), append(episodes, r)
 		}
 	}

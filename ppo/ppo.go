@@ -34,7 +34,11 @@ type Config struct {
 	Repeats            int     `json:"repeats"`             // episodes on each of them; a reward counts by what it is above the others'
 	Branches           int     `json:"branches"`            // how many of those start from the best episode met on the program or one like it, in the ways of explore in turn
 	Proposals          int     `json:"proposals"`           // ways to begin a branch, of which the most promising is mostly taken
+	Lenders            int     `json:"lenders"`             // programs drawn to borrow a branch from the one most like its own
 	CostModel          bool    `json:"cost_model"`          // a model of what schedules cost says which is promising, beside the policy
+	CostGroups         int     `json:"cost_groups"`         // groups of schedules, each of a program in an iteration, that it learns from: the latest
+	CostUpdates        int     `json:"cost_updates"`        // its steps in an iteration
+	CostBatch          int     `json:"cost_batch"`          // groups of each of those
 	LearningRate       float64 `json:"learning_rate"`       // of Adam
 	RateDecay          int     `json:"rate_decay"`          // iterations after which it is half; 0: it stays
 	Epochs             int     `json:"epochs"`              // passes over the steps of an iteration, at most
@@ -50,24 +54,29 @@ type Config struct {
 	Imitation          float64 `json:"imitation"`           // weight of imitating the best episode met on each program; 0: none
 	Demonstrations     bool    `json:"demonstrations"`      // the default schedules are the first episodes to imitate
 	Confirm            bool    `json:"confirm"`             // what would be imitated is measured a second time before
+	ClearlyBetter      float64 `json:"clearly_better"`      // by how much its reward must exceed that of the best one known; of equals the first is kept, which is the plainest
+	PlainShare         float64 `json:"plain_share"`         // what imitating a step of an episode weighs that is as fast as the default schedule, beside the reward of others
 	Rehearsals         int     `json:"rehearsals"`          // minibatches of an iteration that do nothing but imitate
 	Averaging          float64 `json:"averaging"`           // share that the running mean of the weights keeps of itself in an iteration; 0: no mean
 	EntropyCoefficient float64 `json:"entropy_coefficient"` // least weight of the entropy bonus
 	MaximumCoefficient float64 `json:"maximum_coefficient"` // largest weight that the collapse guard gives it
 	EntropyFloor       float64 `json:"entropy_floor"`       // share of the first iteration's entropy that the guard defends
+	GuardMargin        float64 `json:"guard_margin"`        // times its floor, from where on entropy is guarded: iterations have different programs, and it is to stay above in all
 	PatienceIterations int     `json:"patience_iterations"` // ends after so many without a better mean reward; 0: never
 	AveragedIterations int     `json:"averaged_iterations"` // the mean reward is over so many iterations
 	ValidateEvery      int     `json:"validate_every"`      // iterations from one look at the validation programs to the next
+	Validations        int     `json:"validations"`         // looks, one after the other, that judge a checkpoint: the luck of one is as large as what it is to tell
 }
 
 // Defaults are the settings that `nestling train` starts from.
 func Defaults() Config {
 	return Config{
-		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 8, Branches: 5, Proposals: 4, CostModel: true, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64, WeightDecay: 0.1,
+		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 8, Branches: 5, Proposals: 4, Lenders: 3,
+		CostModel: true, CostGroups: 1600, CostUpdates: 8, CostBatch: 16, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64, WeightDecay: 0.1,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
-		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Confirm: true, Rehearsals: 6, Averaging: 0.95,
-		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.08,
-		AveragedIterations: 5, ValidateEvery: 15,
+		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Confirm: true, ClearlyBetter: 0.01, PlainShare: 0.1, Rehearsals: 6, Averaging: 0.95,
+		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.08, GuardMargin: 1.9,
+		AveragedIterations: 5, ValidateEvery: 15, Validations: 3,
 	}
 }
 
@@ -77,7 +86,7 @@ func Paper() Config {
 	return Config{
 		Seed: 1, Programs: 64, Repeats: 1, Proposals: 1, LearningRate: 1e-3, Epochs: 4, Minibatch: 32,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95, GradientClip: 0.5,
-		EntropyCoefficient: 0.01, MaximumCoefficient: 0.01, AveragedIterations: 5, ValidateEvery: 15,
+		EntropyCoefficient: 0.01, MaximumCoefficient: 0.01, ClearlyBetter: 0.01, GuardMargin: 1.9, AveragedIterations: 5, ValidateEvery: 15, Validations: 3,
 	}
 }
 
@@ -93,6 +102,14 @@ func (c Config) Check() error {
 		{"repeats", c.Repeats >= 1, "1 or more"},
 		{"branches", c.Branches >= 0 && c.Branches < c.Repeats, "0 or more, and fewer than repeats"},
 		{"proposals", c.Proposals >= 1, "1 or more"},
+		{"lenders", c.Lenders >= 0, "0 or more"},
+		{"cost_groups", c.CostGroups >= 1 || !c.CostModel, "1 or more"},
+		{"cost_updates", c.CostUpdates >= 1 || !c.CostModel, "1 or more"},
+		{"cost_batch", c.CostBatch >= 1 || !c.CostModel, "1 or more"},
+		{"clearly_better", c.ClearlyBetter >= 0, "0 or more"},
+		{"plain_share", c.PlainShare >= 0, "0 or more"},
+		{"guard_margin", c.GuardMargin >= 1, "1 or more"},
+		{"validations", c.Validations >= 1, "1 or more"},
 		{"learning_rate", c.LearningRate > 0 && c.LearningRate < 1, "between 0 and 1"},
 		{"rate_decay", c.RateDecay >= 0, "0 or more"},
 		{"epochs", c.Epochs >= 1, "1 or more"},
@@ -257,10 +274,6 @@ func (t *trainer) iterate(ctx context.Context) error {
 	return t.keep(m)
 }
 
-// validations is how many looks at the validation programs, one after the other, a
-// checkpoint is judged by: the luck of one is as large as what it is to tell.
-const validations = 3
-
 // count brings the state's counters and the metrics' times up to date. Of the total, judged
 // is what schedules were measured for.
 func (t *trainer) count(m *Metrics, total, judged time.Duration) {
@@ -281,9 +294,9 @@ func (t *trainer) count(m *Metrics, total, judged time.Duration) {
 			return
 		}
 		// Fewer looks than that are no measure for those to come: the newest is the best.
-		comparable = len(s.Validated) == validations
+		comparable = len(s.Validated) == t.Config.Validations
 		s.Validated = append(s.Validated, *m.Validation)
-		s.Validated = s.Validated[max(0, len(s.Validated)-validations):]
+		s.Validated = s.Validated[max(0, len(s.Validated)-t.Config.Validations):]
 		merit = stats.Mean(s.Validated)
 	}
 	if !comparable || merit > s.Best {
@@ -299,7 +312,7 @@ func (t *trainer) validate(ctx context.Context, m *Metrics) (took time.Duration,
 	}
 	var tasks []env.Task
 	for _, p := range t.Validation {
-		tasks = append(tasks, env.Task{Program: p, Schedule: costmodel.First(t.mean, t.cost, t.spaces[p.Hash]).Schedule()})
+		tasks = append(tasks, env.Task{Program: p, Schedule: costmodel.Glance(t.mean, t.cost, t.spaces[p.Hash]).Schedule()})
 	}
 	start := time.Now()
 	feedback, err := t.Evaluator.Evaluate(ctx, tasks)
@@ -510,17 +523,13 @@ func (e *episode) advantages(discount, lambda float64) {
 	}
 }
 
-// guardMargin is from how far above its floor the entropy is guarded: it differs between
-// iterations, for every one has other programs, and is to stay above the floor in all.
-const guardMargin = 1.9
-
 // guardEntropy raises the weight of the entropy bonus while the policy's entropy
 // is near its floor or below, and lets it fall back above: a policy that has become
 // certain of everything never learns again.
 func (t *trainer) guardEntropy(m *Metrics) {
 	floor := t.Config.EntropyFloor * t.state.FirstEntropy
 	m.Collapsing = m.Entropy < floor
-	t.certain = m.Entropy < guardMargin*floor
+	t.certain = m.Entropy < t.Config.GuardMargin*floor
 	c := &t.state.EntropyCoefficient
 	if t.certain {
 		*c = min(*c*1.2, t.Config.MaximumCoefficient)
