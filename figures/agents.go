@@ -212,7 +212,7 @@ func writeShares(w io.Writer, evaluations []evaluation) {
 	if len(evaluations) == 0 {
 		return
 	}
-	fmt.Fprint(w, "Shares of the speed of the best schedule known of each program; \"known\" are the reference schedules and all that the searches of the same evaluation found. "+
+	fmt.Fprint(w, "Shares of the speed of the best schedule known of each program; \"known\" are the reference schedules and all that the searches of the same evaluation found. By one trial nothing is searched: where there are no references, either, that is only what the first choice is compared with. "+
 		"Geometric means with their 95 % intervals over programs, and the least. What failed has no speed: a mean says over how many programs it is, where that is not all.\n\n")
 	fmt.Fprint(w, "| agent | seed | on | programs | greedy of best | least | trials | search of best | least | failures |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, e := range evaluations {
