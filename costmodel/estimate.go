@@ -41,7 +41,7 @@ func (v *view) newNest(of *schedule.Nest) *nest {
 // shared is how many times as fast threads are as one of them, if each does some of the
 // pieces.
 func shared(pieces, threads float64) float64 {
-	return threads * (pieces / (math.Ceil(pieces/threads) * threads))
+	return pieces / math.Ceil(pieces/threads)
 }
 
 func (n *nest) iterations() float64 { return n.op.Iterations() * n.runs }

@@ -38,8 +38,7 @@ func First(p *policy.Policy, m *Model, space *env.Space) *env.Episode {
 	if m == nil {
 		return play(p, []*env.Episode{space.NewEpisode()}, nil)[0].episode
 	}
-	c := climb{policy: p, model: m, space: space, trust: trust, seen: map[string]bool{}}
-	c.add(c.draws())
+	c := newClimb(p, m, space, trust)
 	rng := rand.New(rand.NewPCG(2, drawn))
 	for range rounds {
 		c.add(c.around(rng))
@@ -53,9 +52,7 @@ func Glance(p *policy.Policy, m *Model, space *env.Space) *env.Episode {
 	if m == nil {
 		return First(p, m, space)
 	}
-	c := climb{policy: p, model: m, space: space, trust: drawnTrust, seen: map[string]bool{}}
-	c.add(c.draws())
-	return c.best[0].episode
+	return newClimb(p, m, space, drawnTrust).best[0].episode
 }
 
 // climb is a local search for what is most promising, without measurements.
@@ -71,6 +68,13 @@ type climb struct {
 type candidate struct {
 	played
 	promise float64
+}
+
+// newClimb begins with what is drawn.
+func newClimb(p *policy.Policy, m *Model, space *env.Space, trust float64) *climb {
+	c := &climb{policy: p, model: m, space: space, trust: trust, seen: map[string]bool{}}
+	c.add(c.draws())
+	return c
 }
 
 // draws are the most probable schedule, some that are drawn, and the default one; the draws
@@ -95,17 +99,9 @@ func (c *climb) around(rng *rand.Rand) []played {
 	var begun [][]env.Step
 	for range neighbours {
 		parent := c.best[rng.IntN(len(c.best))]
-		if len(parent.steps) == 0 { // a program without a choice
-			return nil
-		}
-		e, at := c.space.NewEpisode(), rng.IntN(len(parent.steps))
-		for _, s := range parent.steps[:at] {
-			if err := e.Repeat(s.Answers); err != nil {
-				panic("costmodel: what was done cannot be done again: " + err.Error())
-			}
-		}
-		varied := e.VaryToward(parent.episode.Schedule(), parent.steps[at].Answers, rng)
-		episodes, begun = append(episodes, e), append(begun, slices.Concat(parent.steps[:at], varied))
+		e := c.space.NewEpisode()
+		begun = append(begun, e.Neighbour(parent.episode.Schedule(), parent.steps, rng))
+		episodes = append(episodes, e)
 	}
 	all := play(c.policy, episodes, rng)
 	for i := range all {

@@ -86,13 +86,7 @@ func (v *view) base(value int) int {
 	}
 }
 
-func (v *view) bytes(value int) float64 {
-	bytes := 4.0
-	for _, n := range v.program.Values[value].Shape {
-		bytes *= float64(n)
-	}
-	return bytes
-}
+func (v *view) bytes(value int) float64 { return v.program.Values[value].Bytes() }
 
 // root is the operation in whose loops another one runs, or it itself.
 func (v *view) root(op int) int {

@@ -51,6 +51,22 @@ func (e *Episode) VaryToward(good schedule.Schedule, answers []int, rng *rand.Ra
 	return append(t, rest...)
 }
 
+// Neighbour plays a new episode by the steps of a good schedule up to one of them, in which an
+// answer is changed, and on as VaryToward does. It returns what was seen and done, from the
+// beginning; nothing where the program leaves no choice.
+func (e *Episode) Neighbour(good schedule.Schedule, steps []Step, rng *rand.Rand) []Step {
+	if len(steps) == 0 {
+		return nil
+	}
+	at := rng.IntN(len(steps))
+	for _, s := range steps[:at] {
+		if err := e.Repeat(s.Answers); err != nil {
+			panic("env: what was done cannot be done again: " + err.Error())
+		}
+	}
+	return slices.Concat(steps[:at], e.VaryToward(good, steps[at].Answers, rng))
+}
+
 // trail is what was seen and done so far.
 type trail []Step
 

@@ -159,10 +159,7 @@ func (e *Episode) operandFeatures(op int, operand program.Operand) []float32 {
 	p := e.stage.program
 	value := &p.Values[operand.Value]
 	w, out := newWriter(OperandSize)
-	bytes := 4.0 // in floating point, as footprint
-	for _, n := range value.Shape {
-		bytes *= float64(n)
-	}
+	bytes := value.Bytes()
 	tile := e.footprint(operand, e.tile(op))
 	o := &p.Ops[op]
 	lanes, along := schedule.Lanes(o), lastLoop(operand.Map)

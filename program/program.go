@@ -199,6 +199,16 @@ func (v *Value) Elements() int {
 	return n
 }
 
+// Bytes is the size of its float32, in floating point: that of what could never be in a memory
+// must not overflow.
+func (v *Value) Bytes() float64 {
+	bytes := 4.0
+	for _, n := range v.Shape {
+		bytes *= float64(n)
+	}
+	return bytes
+}
+
 // Program is one function of linalg operations on tensors.
 type Program struct {
 	Name    string  `json:"name"` // the function's symbol

@@ -118,23 +118,9 @@ func evolve(ctx context.Context, t *trial) error {
 
 // vary is an episode that was played with one answer changed.
 func (t *trial) vary(parent attempt) *env.Episode {
-	e, steps := t.space.NewEpisode(), t.retrace(parent.answers)
-	if len(steps) == 0 {
-		return e
-	}
-	at := t.rng.IntN(len(steps))
-	for _, s := range steps[:at] {
-		t.repeat(e, s.Answers)
-	}
-	e.VaryToward(parent.schedule, steps[at].Answers, t.rng)
+	e := t.space.NewEpisode()
+	e.Neighbour(parent.schedule, t.retrace(parent.answers), t.rng)
 	return e
-}
-
-// repeat gives answers that were given before, in this place.
-func (t *trial) repeat(e *env.Episode, answers []int) {
-	if err := e.Repeat(answers); err != nil {
-		panic("search: answers that were possible are not: " + err.Error())
-	}
 }
 
 // retrace is what was seen and done in an episode that was played.
@@ -168,8 +154,11 @@ func (t *trial) young(first int) bool {
 // back is an episode that was begun with some of the answers, and went another way then.
 func (t *trial) back(answers []int) *env.Episode {
 	e := t.space.NewEpisode()
-	if len(answers) > 0 {
-		t.repeat(e, answers[:t.rng.IntN(len(answers))])
+	if len(answers) == 0 {
+		return e
+	}
+	if err := e.Repeat(answers[:t.rng.IntN(len(answers))]); err != nil {
+		panic("search: answers that were possible are not: " + err.Error())
 	}
 	return e
 }
