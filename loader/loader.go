@@ -1,113 +1,63 @@
-// Package loader links relocatable objects into this process, with LLVM's linker
-// for just-in-time code. It needs LLVM but not MLIR: a process that only runs
-// code starts in half the time without it.
+// Package loader links relocatable objects into this process: ELF for x86-64, as the
+// compiler makes it. LLVM's linker for just-in-time code could do it, too, but a process
+// that loads libLLVM and what that needs takes ten times as long to start, and a process
+// serves one candidate.
 package loader
 
 /*
-#cgo CFLAGS: -I/usr/lib/llvm-22/include
-#cgo LDFLAGS: -L/usr/lib/llvm-22/lib -Wl,-rpath,/usr/lib/llvm-22/lib -lLLVM-22
-#include <llvm-c/Core.h>
-#include <llvm-c/Error.h>
-#include <llvm-c/LLJIT.h>
-#include <llvm-c/Orc.h>
-#include <llvm-c/Target.h>
+#cgo LDFLAGS: -lm
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-// The message of an error as a malloc'ed string, NULL when all is well.
-static char *nestlingErrorMessage(LLVMErrorRef error) {
-  if (!error)
-    return NULL;
-  char *message = LLVMGetErrorMessage(error);
-  char *copy = strdup(message);
-  LLVMDisposeErrorMessage(message);
-  return copy;
-}
+// Code may call the functions of libm: something here has to, or it is not loaded.
+double (*volatile nestlingKeepsLibm)(double, double) = fmod;
 
-// Makes a JIT that does nothing but link objects against this process.
-static char *nestlingNewLinker(LLVMOrcLLJITRef *jit) {
-  char *problem = nestlingErrorMessage(LLVMOrcCreateLLJIT(jit, NULL));
-  if (problem)
-    return problem;
-  LLVMOrcDefinitionGeneratorRef process;
-  problem = nestlingErrorMessage(LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(
-      &process, LLVMOrcLLJITGetGlobalPrefix(*jit), NULL, NULL));
-  if (!problem)
-    LLVMOrcJITDylibAddGenerator(LLVMOrcLLJITGetMainJITDylib(*jit), process);
-  return problem;
-}
-
-static char *nestlingAddObject(LLVMOrcLLJITRef jit, const char *object, size_t size) {
-  return nestlingErrorMessage(LLVMOrcLLJITAddObjectFile(
-      jit, LLVMOrcLLJITGetMainJITDylib(jit),
-      LLVMCreateMemoryBufferWithMemoryRangeCopy(object, size, "kernel.o")));
-}
-
-static char *nestlingLookup(LLVMOrcLLJITRef jit, const char *name, void **address) {
-  LLVMOrcExecutorAddress found = 0;
-  char *problem = nestlingErrorMessage(LLVMOrcLLJITLookup(jit, &found, name));
-  *address = (void *)found;
-  return problem;
-}
+static void *nestlingFind(const char *name) { return dlsym(RTLD_DEFAULT, name); }
 
 static void nestlingCall(void *entry, void **arguments) {
   ((void (*)(void **))entry)(arguments);
-}
-
-static void nestlingInitializeHost(void) {
-  LLVMInitializeNativeTarget();
-  LLVMInitializeNativeAsmPrinter();
 }
 */
 import "C"
 
 import (
-	"errors"
 	"fmt"
-	"sync"
 	"unsafe"
 )
 
-var initializeHost = sync.OnceFunc(func() { C.nestlingInitializeHost() })
-
 // Loaded is object code linked into this process. It stays until the process ends.
-type Loaded struct{ jit C.LLVMOrcLLJITRef }
+type Loaded struct{ symbols map[string]uintptr }
 
-// Load links a relocatable object file against this process. Symbols that
-// cannot be resolved are reported when the first symbol is looked up.
+// Load links a relocatable object file against this process. Symbols that the process
+// does not have are an error.
 func Load(object []byte) (*Loaded, error) {
-	if len(object) == 0 {
-		return nil, errors.New("loading object code: it is empty")
-	}
-	initializeHost()
-	l := &Loaded{}
-	if err := said(C.nestlingNewLinker(&l.jit)); err != nil {
-		return nil, fmt.Errorf("making a linker: %w", err)
-	}
-	if err := said(C.nestlingAddObject(l.jit, (*C.char)(unsafe.Pointer(&object[0])), C.size_t(len(object)))); err != nil {
+	m, err := newImage(object)
+	if err != nil {
 		return nil, fmt.Errorf("loading object code: %w", err)
 	}
-	return l, nil
+	if err := m.link(); err != nil {
+		return nil, fmt.Errorf("linking object code: %w", err)
+	}
+	return &Loaded{symbols: m.defined()}, nil
+}
+
+// inProcess finds a symbol of this process and its libraries.
+func inProcess(name string) (uintptr, bool) {
+	cname := C.CString(name)
+	defer C.free(unsafe.Pointer(cname))
+	address := uintptr(C.nestlingFind(cname))
+	return address, address != 0
 }
 
 // Symbol finds the address of a symbol of the object.
 func (l *Loaded) Symbol(name string) (unsafe.Pointer, error) {
-	cname := C.CString(name)
-	defer C.free(unsafe.Pointer(cname))
-	var address unsafe.Pointer
-	if err := said(C.nestlingLookup(l.jit, cname, &address)); err != nil {
-		return nil, fmt.Errorf("symbol %s: %w", name, err)
+	address, found := l.symbols[name]
+	if !found {
+		return nil, fmt.Errorf("symbol %s: the object does not define it", name)
 	}
-	return address, nil
-}
-
-// said turns a malloc'ed message into an error and frees it.
-func said(problem *C.char) error {
-	if problem == nil {
-		return nil
-	}
-	defer C.free(unsafe.Pointer(problem))
-	return errors.New(C.GoString(problem))
+	return *(*unsafe.Pointer)(unsafe.Pointer(&address)), nil // an address outside of Go's memory
 }
 
 // Call calls a packed entry point, void (*)(void **), with its pointers. The

@@ -272,12 +272,12 @@ func typical(outcomes []Outcome) *Outcome {
 	return &outcomes[(len(outcomes)-1)/2]
 }
 
-// maxSpares bounds the runners that wait, each with its libraries loaded.
+// maxSpares bounds the runners that wait.
 const maxSpares = 8
 
 // runner hands out a waiting runner. When there is none left it starts several
-// at once, for loading libraries takes longer than many a timing, and must not
-// happen beside one.
+// at once, for starting one takes longer than many a timing, and must not happen
+// beside one.
 func (l *Lab) runner(ctx context.Context, wanted int) (*process, error) {
 	for len(l.spares) > 0 {
 		r := l.spares[0]
@@ -334,9 +334,7 @@ func (l *Lab) converse(ctx context.Context, j *job, r *process) (Outcome, error)
 		return Outcome{}, err
 	}
 	if first.Verdict == wire.Refused {
-		r.kill() // then all it has said is here: linkers explain themselves on standard error
-		d := death{reason: "run: " + first.Error, words: r.output.lines(lastLines)}
-		return failed(Compile, d.Error()), nil
+		return failed(Compile, "run: "+first.Error), nil
 	}
 	if first.Verdict == wire.Slow {
 		return failed(Timeout, "run: "+first.Error), nil
