@@ -2,6 +2,7 @@ package costmodel
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 
 	"nestling/program"
@@ -171,11 +172,28 @@ func (n *nest) compute() float64 {
 	}
 	a := n.op.Arith
 	cost := instruction * float64(1+a.Add+a.Sub+a.Mul+a.Max+a.Other+divisions*a.Div+exponentials*a.Exp)
-	if n.Vector {
-		lanes := float64(n.lanes())
+	switch lanes := float64(n.lanes()); {
+	case n.Vector:
 		cost /= lanes * math.Min(1, float64(n.tile.row)/lanes)
+	case n.vectorizes():
+		cost /= math.Max(1, lanes/2) // what LLVM makes of loops has a check and a rest
 	}
 	return n.iterations() * cost / n.speed
+}
+
+// vectorizes reports whether LLVM makes vectors of the innermost loop of a tile that stays
+// loops: where it goes round often enough, through elements that lie side by side.
+func (n *nest) vectorizes() bool {
+	inner, bound := n.innermost()
+	if inner < 0 || bound < n.lanes() {
+		return false
+	}
+	for _, operand := range n.op.Operands {
+		if operand.Map.Moves(inner) && !operand.Map.Consecutive(inner) {
+			return false
+		}
+	}
+	return true
 }
 
 // room is what of a cache a nest can count on.
@@ -186,7 +204,7 @@ func (v *view) room(level int) float64 {
 // fill is what comes into the cache of a level.
 func (n *nest) fill(level int) cache {
 	size := n.room(level)
-	c := cache{depth: n.fits(size)}
+	c := cache{depth: n.fits(level)}
 	if n.op.Code != "" {
 		c.bytes = n.passes(level)
 	} else {
@@ -204,20 +222,41 @@ func (n *nest) fill(level int) cache {
 	return c
 }
 
-// fits is within how many levels all that is touched fits into so many bytes.
-func (n *nest) fits(size float64) (depth int) {
+// fits is within how many levels all that is touched fits into a cache.
+func (n *nest) fits(level int) (depth int) {
 	for ; depth < len(n.Levels); depth++ {
 		inside, sum := n.extents(depth), 0.0
-		for _, operand := range n.op.Operands {
-			bytes, _ := n.lines(operand, inside)
-			sum += bytes
+		for i, operand := range n.op.Operands {
+			sum += n.footprint(operand, inside, n.sets(level, i, depth))
 		}
-		if sum <= size {
+		if sum <= n.room(level) {
 			break
 		}
 	}
 	return depth
 }
+
+// sets is how many sets a cache has that lines of an operand may crowd in; 0 where they do
+// not, for they are a copy, or addresses are scattered.
+func (n *nest) sets(level, operand, depth int) int {
+	for _, c := range n.Copies {
+		if c.Operand == operand && c.Depth <= depth {
+			return 0
+		}
+	}
+	switch level {
+	case 0:
+		return pageBytes / lineBytes // or the same line could be in two places
+	case 1:
+		return 1 << bits.Len(uint(n.machine.L2()/(2*ways*lineBytes)))
+	}
+	return 0
+}
+
+const (
+	pageBytes = 4096
+	ways      = 8 // lines in a set
+)
 
 // traffic is how many bytes of an operand come into a cache that has room for what is within
 // some levels: all that again with each trip of the loops around, but for those next to it
@@ -263,6 +302,36 @@ func (n *nest) extents(depth int) []int {
 		out[l.Loop] *= l.Trips
 	}
 	return out
+}
+
+// footprint is how many bytes of a cache with so many sets an operand needs, of which some
+// iterations of each loop are touched: its lines, or more where many of them fall into few
+// sets, as those of a column do in a matrix whose rows are a power of two long.
+func (v *view) footprint(operand program.Operand, iterations []int, sets int) float64 {
+	bytes, run := v.lines(operand, iterations)
+	if sets == 0 {
+		return bytes
+	}
+	shape := v.program.Values[operand.Value].Shape
+	used := math.Ceil(run / lineBytes)
+	period, stride := sets*lineBytes, 4
+	for d, extent := range slices.Backward(operand.Map.Extents(shape, iterations)) {
+		if float64(stride) >= run {
+			used *= float64(min(extent, period/gcd(stride, period)))
+		}
+		stride *= max(1, shape[d])
+	}
+	if crowd := bytes / lineBytes / math.Min(used, float64(sets)); crowd > 1 {
+		return math.Max(bytes, crowd*float64(period))
+	}
+	return bytes
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 // lineBytes is what caches move at once.

@@ -10,7 +10,7 @@ import (
 )
 
 // NestSize is the length of the vector that describes a nest.
-const NestSize = 77
+const NestSize = 79
 
 // describeNests describes what a schedule makes of a program, a row for each operation that
 // runs: [nests, 1 + NestSize]. The first number of a row is the logarithm of the nanoseconds
@@ -182,7 +182,7 @@ func (w *writer) loops(n *nest, e estimate) {
 	}
 	w.put(scaled(trips), float64(n.Unroll)/8, float64(n.Fetch)/4)
 	inner, bound := n.innermost()
-	w.flags(inner >= 0, inner >= 0 && n.op.Loops[max(0, inner)].Iterator == program.Parallel, inner >= 0 && inner == n.tile.lanes)
+	w.flags(inner >= 0, inner >= 0 && n.op.Loops[max(0, inner)].Iterator == program.Parallel, inner >= 0 && inner == n.tile.lanes, n.vectorizes())
 	w.put(scaled(float64(bound)), float64(len(n.Levels))/8)
 	for _, c := range e.caches {
 		w.put(float64(c.depth) / 8)
@@ -192,12 +192,12 @@ func (w *writer) loops(n *nest, e estimate) {
 // memory tells what the program and the nest touch.
 func (w *writer) memory(n *nest, e estimate) {
 	w.put(scaled(n.working), math.Min(2, n.working/n.room(1)), math.Min(2, n.working/n.room(2)))
-	result, shortest := 4.0, 0.0
+	result, shortest, crowd := 4.0, 0.0, 0.0
 	if n.op.Code == "" {
 		_, result = n.lines(n.op.Init(), n.Tile)
-		shortest = n.shortestRun(e.caches[0].depth)
+		shortest, crowd = n.shortestRun(e.caches[0].depth), n.crowd()
 	}
-	w.put(scaled(result), scaled(shortest), n.around().frequencies()/36,
+	w.put(scaled(result), scaled(shortest), crowd, n.around().frequencies()/36,
 		scaled(n.bytes(n.op.Result)/4), float64(len(n.op.Operands))/8, scaled(e.caches[0].bytes))
 }
 
@@ -216,6 +216,18 @@ func (n *nest) shortestRun(depth int) float64 {
 		return 0
 	}
 	return shortest
+}
+
+// crowd is how much more of the first cache the innermost tile needs than the lines that it
+// touches, for they crowd into few of its sets: a logarithm, 0 for no more.
+func (n *nest) crowd() float64 {
+	depth := len(n.Levels)
+	inside, needed, touched := n.extents(depth), 0.0, 0.0
+	for i, operand := range n.op.Operands {
+		needed += n.footprint(operand, inside, n.sets(0, i, depth))
+		touched += n.footprint(operand, inside, 0)
+	}
+	return math.Log2(needed/touched) / 6
 }
 
 // innermost is the loop of the tile that is the innermost, with its bound, if the tile is

@@ -72,16 +72,60 @@ func TestRowsOfNests(t *testing.T) {
 // A product that is cut into panels reads what they hold once for all rows that use it while
 // it is in the cache, and the other operand once for each panel.
 func TestTraffic(t *testing.T) {
-	e := over(t, envtest.Matmul(256, 512, 128), "matmul1: T(0,32,0) T(8,0,0) T(0,0,4) V\nfill0: T(1,32) V\n")
+	e := over(t, envtest.Matmul(256, 544, 128), "matmul1: T(0,32,0) T(8,0,0) T(0,0,4) V\nfill0: T(1,32) V\n")
 	v := newView(e)
+	v.machine.Caches[0] = 80 << 10 // of which 64 KiB count
 	n := v.newNest(&v.nests[1])
-	depth := n.fits(64 << 10) // all rows and a panel are 128 + 16 + 32 KiB, 8 rows 4 + 16 + 1
+	depth := n.fits(0) // all rows and a panel are 128 + 16 + 32 KiB, 8 rows 4 + 16 + 1
 	if depth != 2 {
 		t.Fatalf("what fits is within %d levels, want 2", depth)
 	}
-	for i, want := range []float64{256 * 128 * 4 * 16, 128 * 512 * 4, 256 * 512 * 4} {
+	for i, want := range []float64{256 * 128 * 4 * 17, 128 * 544 * 4, 256 * 544 * 4} {
 		if got := n.traffic(n.op.Operands[i], depth); got != want {
 			t.Errorf("operand %d: %g bytes come into the cache, want %g", i, got, want)
+		}
+	}
+}
+
+// Lines of a column are all in one set of a cache where rows are a multiple of 4 KiB long, and
+// spread over all where they are a line longer.
+func TestFootprint(t *testing.T) {
+	const sets = 64
+	for _, c := range []struct {
+		columns int
+		extents []int
+		bytes   float64
+	}{
+		{1024, []int{1, 16, 128}, 128 * sets * 64},
+		{1024, []int{1, 16, 1}, 64},
+		{1024, []int{1, 32, 128}, 128 * sets * 64}, // two lines of each row are in two sets
+		{1024, []int{1, 1024, 3}, 3 * 4096},
+		{1040, []int{1, 16, 128}, 128 * 64},
+		{512, []int{1, 16, 128}, 64 * sets * 64}, // every other row in the same set
+	} {
+		v := newView(over(t, envtest.Matmul(64, c.columns, 256), "matmul1: NT\n"))
+		if got := v.footprint(v.program.Ops[1].Operands[1], c.extents, sets); got != c.bytes {
+			t.Errorf("%v iterations of a product with %d columns need %g bytes, want %g", c.extents, c.columns, got, c.bytes)
+		}
+	}
+	v := newView(over(t, envtest.Matmul(64, 1024, 256), "matmul1: T(0,16,128) P(1) NT\n"))
+	if n := v.newNest(&v.nests[1]); n.sets(0, 1, len(n.Levels)) != 0 || n.sets(0, 0, len(n.Levels)) == 0 {
+		t.Error("an operand that is copied crowds, or another does not")
+	}
+}
+
+// LLVM makes vectors of the innermost loop where its elements lie side by side.
+func TestVectorizes(t *testing.T) {
+	for text, want := range map[string]bool{
+		"matmul1: NT\n":                   false, // along the sum, down the columns of the second operand
+		"matmul1: I(0,2,1) NT\n":          true,
+		"matmul1: T(0,0,1) NT\n":          true,
+		"matmul1: I(0,2,1) T(0,0,8) NT\n": false, // half a vector
+		"matmul1: I(1,2,0) NT\n":          false,
+	} {
+		v := newView(over(t, envtest.Matmul(64, 96, 128), text))
+		if n := v.newNest(&v.nests[1]); n.vectorizes() != want {
+			t.Errorf("%q: LLVM makes vectors of it: %v, want %v", text, !want, want)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package ppo
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,21 +10,10 @@ import (
 	"nestling/costmodel"
 	"nestling/env"
 	"nestling/nn"
-	"nestling/program"
 )
-
-// judgedFile is what the cost model learns from, in a checkpoint.
-const judgedFile = "judged.json"
 
 // costFiles are those of a checkpoint that are the cost model's.
 var costFiles = []string{costmodel.ModelFile, costmodel.OptimizerFile, judgedFile}
-
-// judgedGroup are different schedules of one program, measured in the same iteration.
-type judgedGroup struct {
-	Program  string   `json:"program"` // its hash
-	Episodes []Memory `json:"episodes"`
-	measured []costmodel.Measured
-}
 
 // all are the steps of an episode, with what it began with.
 func (e *episode) all() []step { return slices.Concat(e.prefix, e.steps) }
@@ -42,11 +30,7 @@ func (t *trainer) learnCosts(episodes []*episode, m *Metrics) error {
 	}
 	total := 0.0
 	for range t.Config.CostUpdates {
-		batch := make([][]costmodel.Measured, t.Config.CostBatch)
-		for i := range batch {
-			batch[i] = t.judged[t.rng.IntN(len(t.judged))].measured
-		}
-		loss, err := t.cost.Learn(batch)
+		loss, err := t.learnCost()
 		if err != nil {
 			return err
 		}
@@ -56,55 +40,15 @@ func (t *trainer) learnCosts(episodes []*episode, m *Metrics) error {
 	return nil
 }
 
-// collect keeps what was measured for the cost model, different schedules of a program
-// together.
-func (t *trainer) collect(episodes []*episode) {
-	groups := map[string]*judgedGroup{}
-	seen := map[string]bool{}
-	for _, e := range episodes {
-		hash, text := e.task.Program.Hash, e.task.Schedule.String()
-		key := hash + " " + text
-		if !e.judged() || seen[key] || text == t.usual(e.task.Program).text {
-			continue
+// learnCost is one step of the cost model, and its loss.
+func (t *trainer) learnCost() (loss float64, err error) {
+	batch := make([][]costmodel.Measured, t.Config.CostBatch)
+	for i := range batch {
+		if batch[i], err = t.measured(t.judged[t.rng.IntN(len(t.judged))]); err != nil {
+			return 0, err
 		}
-		seen[key] = true
-		g := groups[hash]
-		if g == nil {
-			g = t.judgedGroup(e.task.Program)
-			groups[hash] = g
-			t.judged = append(t.judged, g)
-		}
-		steps := e.all()
-		g.Episodes = append(g.Episodes, memoryOf(e.feedback.Reward(), steps))
-		g.measured = append(g.measured, costmodel.Measured{Features: describe(steps, e.playing), Reward: e.feedback.Reward()})
 	}
-	t.judged = t.judged[max(0, len(t.judged)-t.Config.CostGroups):]
-}
-
-// usualSchedule is a program's default schedule, which earns 0 by definition; nothing where
-// it is out of the policy's reach.
-type usualSchedule struct {
-	text     string
-	measured []costmodel.Measured
-}
-
-// usual is worked out once for each program.
-func (t *trainer) usual(p *program.Program) usualSchedule {
-	if known, ok := t.usuals[p.Hash]; ok {
-		return known
-	}
-	var u usualSchedule
-	if over, steps, err := t.spaces[p.Hash].Default(); err == nil {
-		u = usualSchedule{over.Schedule().String(), []costmodel.Measured{{Features: costmodel.Describe(steps, over)}}}
-	}
-	t.usuals[p.Hash] = u
-	return u
-}
-
-// judgedGroup begins a group: with the default schedule, for that is what all others are to be
-// compared with.
-func (t *trainer) judgedGroup(p *program.Program) *judgedGroup {
-	return &judgedGroup{Program: p.Hash, measured: slices.Clone(t.usual(p).measured)}
+	return t.cost.Learn(batch)
 }
 
 // describe tells the cost model of a schedule by the steps that lead to it.
@@ -185,44 +129,20 @@ func (c *Checkpoint) loadCost() error {
 	return err
 }
 
-// loadCosts restores what saveCosts wrote. What was seen is found again by doing it again.
-// A checkpoint of an older version has nothing to restore.
+// loadCosts restores what saveCosts wrote. A checkpoint of an older version has nothing to
+// restore.
 func (t *trainer) loadCosts(c *Checkpoint) error {
 	if c.Cost == nil || t.cost == nil {
 		return nil
 	}
 	t.cost = c.Cost
-	if err := errors.Join(c.verify(costmodel.OptimizerFile), c.verify(judgedFile)); err != nil {
+	if err := c.verify(costmodel.OptimizerFile); err != nil {
 		return err
 	}
 	if err := t.cost.LoadOptimizer(c.Dir); err != nil {
 		return err
 	}
-	path := filepath.Join(c.Dir, judgedFile)
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(content, &t.judged); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	known := map[string]*program.Program{}
-	for _, p := range t.Programs {
-		known[p.Hash] = p
-	}
-	for _, g := range t.judged {
-		p := known[g.Program]
-		if p == nil {
-			continue // --data has changed
-		}
-		g.measured = t.judgedGroup(p).measured
-		for _, m := range g.Episodes {
-			r, over, err := t.again(p, m)
-			if err != nil {
-				return fmt.Errorf("%s: program %s: %w", path, p.Name, err)
-			}
-			g.measured = append(g.measured, costmodel.Measured{Features: describe(r.steps, over), Reward: m.Reward})
-		}
-	}
-	return nil
+	judged, err := c.readJudged()
+	t.takeJudged(judged)
+	return err
 }

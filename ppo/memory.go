@@ -131,14 +131,29 @@ func (t *trainer) study(p *program.Program, l Lesson) {
 type Teacher struct {
 	Memories map[string]Memory // the best episodes, by program hash: the first to imitate
 	Cost     *costmodel.Model  // nil: it has none
+	judged   []*judgedProgram  // what that has learned from
+}
+
+// TeacherOf is what a checkpoint hands on.
+func TeacherOf(c *Checkpoint) (Teacher, error) {
+	t := Teacher{Memories: c.State.Memories, Cost: c.Cost}
+	if c.State.Checksums[judgedFile] == "" {
+		return t, nil
+	}
+	var err error
+	t.judged, err = c.readJudged()
+	return t, err
 }
 
 // studyTeacher takes the best episodes of another training, or schedules known from
 // elsewhere, for the first ones, as far as they are on programs of this one and can be done
 // again here.
 func (t *trainer) studyTeacher() {
-	if t.Config.CostModel && t.Teacher.Cost != nil {
-		t.cost = t.Teacher.Cost
+	if t.Config.CostModel {
+		if t.Teacher.Cost != nil {
+			t.cost = t.Teacher.Cost
+		}
+		t.takeJudged(t.Teacher.judged)
 	}
 	for _, p := range t.Programs {
 		if l, known := t.Lessons[p.Hash]; known {

@@ -36,9 +36,9 @@ type Config struct {
 	Proposals          int     `json:"proposals"`           // ways to begin a branch, of which the most promising is mostly taken
 	Lenders            int     `json:"lenders"`             // programs drawn to borrow a branch from the one most like its own
 	CostModel          bool    `json:"cost_model"`          // a model of what schedules cost says which is promising, beside the policy
-	CostGroups         int     `json:"cost_groups"`         // groups of schedules, each of a program in an iteration, that it learns from: the latest
+	CostSchedules      int     `json:"cost_schedules"`      // of each program that it learns from at most
 	CostUpdates        int     `json:"cost_updates"`        // its steps in an iteration
-	CostBatch          int     `json:"cost_batch"`          // groups of each of those
+	CostBatch          int     `json:"cost_batch"`          // programs of each of those
 	LearningRate       float64 `json:"learning_rate"`       // of Adam
 	RateDecay          int     `json:"rate_decay"`          // iterations after which it is half; 0: it stays
 	Epochs             int     `json:"epochs"`              // passes over the steps of an iteration, at most
@@ -72,7 +72,7 @@ type Config struct {
 func Defaults() Config {
 	return Config{
 		Seed: 1, Programs: 6, SmallFirst: 60, Repeats: 8, Branches: 5, Proposals: 4, Lenders: 3,
-		CostModel: true, CostGroups: 1600, CostUpdates: 8, CostBatch: 16, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64, WeightDecay: 0.1,
+		CostModel: true, CostSchedules: 40, CostUpdates: 12, CostBatch: 16, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64, WeightDecay: 0.1,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
 		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Confirm: true, ClearlyBetter: 0.01, PlainShare: 0.1, Rehearsals: 6, Averaging: 0.95,
 		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.08, GuardMargin: 1.9,
@@ -103,7 +103,7 @@ func (c Config) Check() error {
 		{"branches", c.Branches >= 0 && c.Branches < c.Repeats, "0 or more, and fewer than repeats"},
 		{"proposals", c.Proposals >= 1, "1 or more"},
 		{"lenders", c.Lenders >= 0, "0 or more"},
-		{"cost_groups", c.CostGroups >= 1 || !c.CostModel, "1 or more"},
+		{"cost_schedules", c.CostSchedules >= 1 || !c.CostModel, "1 or more"},
 		{"cost_updates", c.CostUpdates >= 1 || !c.CostModel, "1 or more"},
 		{"cost_batch", c.CostBatch >= 1 || !c.CostModel, "1 or more"},
 		{"clearly_better", c.ClearlyBetter >= 0, "0 or more"},
@@ -227,7 +227,7 @@ type trainer struct {
 	remembered map[string]remembered
 	alike      map[string][]*program.Program // programs, by their structure
 	cost       *costmodel.Model              // nil where the settings want none
-	judged     []*judgedGroup                // what the cost model learns from
+	judged     []*judgedProgram              // what the cost model learns from
 	usuals     map[string]usualSchedule      // by program hash
 }
 

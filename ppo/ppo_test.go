@@ -635,8 +635,13 @@ func TestATeacherIsImitated(t *testing.T) {
 	}
 	o := training(t, t.TempDir(), 1, &taught)
 	o.Programs = append(programs()[:3:3], envtest.Add(3, 5))
-	o.Teacher = Teacher{Memories: c.State.Memories, Cost: c.Cost}
+	if o.Teacher, err = TeacherOf(c); err != nil {
+		t.Fatal(err)
+	}
 	train(t, o)
+	if trainer := opened(t, o); len(trainer.judged) < 3 {
+		t.Errorf("schedules of %d programs are handed on, want 3 at least", len(trainer.judged))
+	}
 	known := 0.0
 	for _, p := range o.Programs[:3] {
 		known += c.State.Memories[p.Hash].Reward

@@ -164,7 +164,7 @@ func (s Setup) Taught(programs []*program.Program) (ppo.Teacher, error) {
 		return ppo.Teacher{}, fmt.Errorf("%s remembers schedules of %d programs, but of none of these %d: programs are generated otherwise since; train a new teacher",
 			s.Teacher, len(c.State.Memories), len(programs))
 	}
-	return ppo.Teacher{Memories: c.State.Memories, Cost: c.Cost}, nil
+	return ppo.TeacherOf(c)
 }
 
 // Replayed are the fastest schedules that the tuning database knows of each program, with

@@ -100,7 +100,7 @@ every result, times it, and sets it beside PyTorch on nine benchmarks.`,
 	flags.Float64Var(&s.tolerance, "tolerance", 1e-4, "largest error of a result, relative to the sum of its terms' sizes")
 	flags.BoolVar(&s.json, "json", false, "print JSON for programs instead of text for people")
 	c.AddCommand(runCommand(s), trainCommand(s), benchCommand(s), compareCommand(s), optimizeCommand(s),
-		applyCommand(s), shipCommand(), genCommand(s), evalCommand(s), curveCommand(s), dbCommand(s), fuzzCommand(s), doctorCommand(s))
+		applyCommand(s), shipCommand(), refitCommand(s), genCommand(s), evalCommand(s), curveCommand(s), dbCommand(s), fuzzCommand(s), doctorCommand(s))
 	return c
 }
 
