@@ -246,7 +246,7 @@ func (n *nest) sets(level, operand, depth int) int {
 	}
 	switch level {
 	case 0:
-		return pageBytes / lineBytes // or the same line could be in two places
+		return pageBytes / lineBytes // virtually indexed, physically tagged
 	case 1:
 		return 1 << bits.Len(uint(n.machine.L2()/(2*ways*lineBytes)))
 	}

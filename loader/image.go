@@ -52,32 +52,43 @@ func newImage(object []byte) (*image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if file.Type != elf.ET_REL || file.Machine != elf.EM_X86_64 {
-		return nil, fmt.Errorf("it is %v for %v, not a relocatable object for x86-64", file.Type, file.Machine)
+	if file.Type != elf.ET_REL || file.Machine != elf.EM_X86_64 || file.Class != elf.ELFCLASS64 || file.Data != elf.ELFDATA2LSB {
+		return nil, fmt.Errorf("it is %v for %v (%v, %v), not a relocatable object for x86-64", file.Type, file.Machine, file.Class, file.Data)
 	}
 	m := &image{file: file, at: map[elf.SectionIndex]int{}}
 	if m.symbols, err = file.Symbols(); err != nil && !errors.Is(err, elf.ErrNoSymbols) {
 		return nil, err
 	}
-	total := m.layOut()
+	total, err := m.layOut()
+	if err != nil {
+		return nil, err
+	}
 	if m.memory, err = unix.Mmap(-1, 0, max(total, 1), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON); err != nil {
 		return nil, fmt.Errorf("%d bytes of memory for it: %w", total, err)
 	}
 	return m, m.copySections()
 }
 
+// largest is how far 32 bits reach, and so how large an image may be.
+const largest = 1 << 31
+
 // layOut finds a place for everything and returns how many bytes that takes.
-func (m *image) layOut() int {
+func (m *image) layOut() (int, error) {
 	end := 0
 	for g := range m.groups {
 		end = aligned(end, pageBytes)
 		m.groups[g] = group{from: end, protection: protections[g]}
 		for i, s := range m.file.Sections {
-			if of, loaded := groupOf(s); loaded && of == g {
-				end = aligned(end, int(max(s.Addralign, 1)))
-				m.at[elf.SectionIndex(i)] = end
-				end += int(s.Size)
+			of, loaded := groupOf(s)
+			if !loaded || of != g {
+				continue
 			}
+			if s.Addralign > pageBytes || s.Size >= largest || end+int(s.Size) >= largest {
+				return 0, fmt.Errorf("section %s: %d bytes at multiples of %d are more than is possible here", s.Name, s.Size, s.Addralign)
+			}
+			end = aligned(end, int(max(s.Addralign, 1)))
+			m.at[elf.SectionIndex(i)] = end
+			end += int(s.Size)
 		}
 		switch g {
 		case code:
@@ -89,7 +100,7 @@ func (m *image) layOut() int {
 		}
 		m.groups[g].to = end
 	}
-	return end
+	return end, nil
 }
 
 func aligned(n, to int) int { return (n + to - 1) / to * to }
@@ -130,6 +141,9 @@ func (m *image) address(at int) uintptr { return uintptr(unsafe.Pointer(&m.memor
 func (m *image) link() error {
 	for _, s := range m.file.Sections {
 		target, loaded := m.at[elf.SectionIndex(s.Info)]
+		if s.Type == elf.SHT_REL && loaded {
+			return fmt.Errorf("section %s: relocations without addends, which x86-64 has none of", s.Name)
+		}
 		if s.Type != elf.SHT_RELA || !loaded {
 			continue
 		}
@@ -143,7 +157,7 @@ func (m *image) link() error {
 		}
 		size := m.file.Sections[s.Info].Size
 		for _, r := range relocations {
-			if r.Off > size || size-r.Off < 4 {
+			if r.Off > size || size-r.Off < width(r) {
 				return fmt.Errorf("section %s: a relocation beyond the end of %s", s.Name, m.file.Sections[s.Info].Name)
 			}
 			if err := m.relocate(target+int(r.Off), r); err != nil {
@@ -162,6 +176,15 @@ func (m *image) link() error {
 	return nil
 }
 
+// width is how many bytes a relocation fills in.
+func width(r elf.Rela64) uint64 {
+	switch elf.R_X86_64(r.Info & math.MaxUint32) {
+	case elf.R_X86_64_64, elf.R_X86_64_PC64:
+		return 8
+	}
+	return 4
+}
+
 // relocate fills in one address; names and formulas are those of the System V
 // application binary interface for x86-64.
 func (m *image) relocate(at int, r elf.Rela64) error {
@@ -174,9 +197,11 @@ func (m *image) relocate(at int, r elf.Rela64) error {
 	relative := func(to uintptr) int64 { return int64(to) + r.Addend - int64(place) }
 	switch kind {
 	case elf.R_X86_64_64:
-		return m.put64(at, int64(symbol)+r.Addend)
+		binary.LittleEndian.PutUint64(m.memory[at:], uint64(int64(symbol)+r.Addend))
+		return nil
 	case elf.R_X86_64_PC64:
-		return m.put64(at, relative(symbol))
+		binary.LittleEndian.PutUint64(m.memory[at:], uint64(relative(symbol)))
+		return nil
 	case elf.R_X86_64_PC32:
 		return m.put32(at, relative(symbol), index)
 	case elf.R_X86_64_PLT32:
@@ -188,14 +213,6 @@ func (m *image) relocate(at int, r elf.Rela64) error {
 		return m.put32(at, relative(m.entry(index, symbol)), index)
 	}
 	return fmt.Errorf("%s: a relocation of kind %v, which is not known here", m.name(index), kind)
-}
-
-func (m *image) put64(at int, value int64) error {
-	if len(m.memory)-at < 8 {
-		return errors.New("a relocation beyond the end of its section")
-	}
-	binary.LittleEndian.PutUint64(m.memory[at:], uint64(value))
-	return nil
 }
 
 func (m *image) put32(at int, value int64, index int) error {
@@ -241,6 +258,8 @@ func (m *image) resolve(index int) (uintptr, error) {
 		return address, nil
 	case elf.SHN_ABS:
 		return uintptr(s.Value), nil
+	case elf.SHN_COMMON:
+		return 0, fmt.Errorf("symbol %s is common to several objects; here is one", s.Name)
 	}
 	at, loaded := m.at[s.Section]
 	if !loaded {

@@ -1,6 +1,9 @@
 package loader_test
 
 import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
 	"strings"
 	"testing"
 	"unsafe"
@@ -39,6 +42,7 @@ const everything = `
 @calls = global i32 40
 @zeros = global [1000 x i32] zeroinitializer
 @environ = external global ptr
+@table = constant [2 x ptr] [ptr @calls, ptr @zeros]
 declare double @exp2(double)
 declare extern_weak void @nobody_has_this()
 define i32 @choose(i32 %which, ptr %p) noinline {
@@ -70,7 +74,8 @@ other:
 }
 define void @run(ptr %args) {
   %out = load ptr, ptr %args
-  %n = load i32, ptr @calls
+  %slot = load volatile ptr, ptr @table
+  %n = load i32, ptr %slot
   %more = add i32 %n, 1
   store i32 %more, ptr @calls
   %far = getelementptr i32, ptr @zeros, i32 999
@@ -126,6 +131,27 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// changed is an object with another first relocation of its code.
+func changed(t *testing.T, object []byte, change func(*elf.Rela64)) []byte {
+	t.Helper()
+	file, err := elf.NewFile(bytes.NewReader(object))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := object[file.Section(".rela.text").Offset:]
+	var r elf.Rela64
+	if err := binary.Read(bytes.NewReader(at), binary.LittleEndian, &r); err != nil {
+		t.Fatal(err)
+	}
+	change(&r)
+	var out bytes.Buffer
+	if err := binary.Write(&out, binary.LittleEndian, r); err != nil {
+		t.Fatal(err)
+	}
+	copy(at, out.Bytes())
+	return object
+}
+
 func TestLoadRefuses(t *testing.T) {
 	missing := object(t, `
 declare void @nobody_has_this()
@@ -144,6 +170,16 @@ define void @run(ptr %args) {
 	} {
 		if _, err := loader.Load(test.object); err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("an object of %d bytes: %v; expected to read %q", len(test.object), err, test.says)
+		}
+	}
+	for says, change := range map[string]func(*elf.Rela64){
+		"not known here": func(r *elf.Rela64) { r.Info |= 0xff },
+		"beyond the end": func(r *elf.Rela64) { r.Off = 1 << 40 },
+		"by symbol":      func(r *elf.Rela64) { r.Info |= 1 << 60 },
+		"32 bits reach":  func(r *elf.Rela64) { r.Addend = 1 << 40 },
+	} {
+		if _, err := loader.Load(changed(t, object(t, everything), change)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v; expected to read %q", err, says)
 		}
 	}
 	code, err := loader.Load(object(t, everything))

@@ -294,14 +294,20 @@ func (t *trainer) writeFiles(dir string) error {
 		files = append(files, costFiles...)
 	}
 	t.state.Checksums = map[string]string{}
-	for _, name := range files {
+	return t.state.write(dir, files...)
+}
+
+// write writes the state beside the other files of a checkpoint, with checksums of those
+// that are new.
+func (s *State) write(dir string, fresh ...string) error {
+	for _, name := range fresh {
 		sum, err := checksum(filepath.Join(dir, name))
 		if err != nil {
 			return err
 		}
-		t.state.Checksums[name] = sum
+		s.Checksums[name] = sum
 	}
-	content, err := json.MarshalIndent(&t.state, "", "  ")
+	content, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
 	}

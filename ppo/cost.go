@@ -44,9 +44,7 @@ func (t *trainer) learnCosts(episodes []*episode, m *Metrics) error {
 func (t *trainer) learnCost() (loss float64, err error) {
 	batch := make([][]costmodel.Measured, t.Config.CostBatch)
 	for i := range batch {
-		if batch[i], err = t.measured(t.judged[t.rng.IntN(len(t.judged))]); err != nil {
-			return 0, err
-		}
+		batch[i] = t.measured(t.judged[t.rng.IntN(len(t.judged))])
 	}
 	return t.cost.Learn(batch)
 }
@@ -129,18 +127,20 @@ func (c *Checkpoint) loadCost() error {
 	return err
 }
 
-// loadCosts restores what saveCosts wrote. A checkpoint of an older version has nothing to
-// restore.
+// loadCosts restores what saveCosts wrote, as far as that is of use: of an older version, which
+// saw other features, what it has judged.
 func (t *trainer) loadCosts(c *Checkpoint) error {
-	if c.Cost == nil || t.cost == nil {
+	if t.cost == nil || c.State.Checksums[judgedFile] == "" {
 		return nil
 	}
-	t.cost = c.Cost
-	if err := c.verify(costmodel.OptimizerFile); err != nil {
-		return err
-	}
-	if err := t.cost.LoadOptimizer(c.Dir); err != nil {
-		return err
+	if c.Cost != nil {
+		t.cost = c.Cost
+		if err := c.verify(costmodel.OptimizerFile); err != nil {
+			return err
+		}
+		if err := t.cost.LoadOptimizer(c.Dir); err != nil {
+			return err
+		}
 	}
 	judged, err := c.readJudged()
 	t.takeJudged(judged)

@@ -46,11 +46,15 @@ func (t *trainer) collect(episodes []*episode) {
 			continue
 		}
 		if t.described(g) == len(g.Episodes) { // or it waits for those before
-			g.measured = append(g.measured, costmodel.Measured{Features: describe(steps, e.playing), Reward: j.Reward})
+			g.measured = append(g.measured, j.measured(describe(steps, e.playing)))
 		}
 		g.Episodes = append(g.Episodes, j)
 		t.thin(g)
 	}
+}
+
+func (j judgedEpisode) measured(as costmodel.Features) costmodel.Measured {
+	return costmodel.Measured{Features: as, Reward: j.Reward}
 }
 
 func textSum(text string) uint64 {
@@ -76,32 +80,37 @@ func (t *trainer) described(g *judgedProgram) int {
 	return len(g.measured) - len(t.usual(g.program).measured)
 }
 
-// thin forgets a schedule where there are more than the settings keep: one in the middle,
-// so that the first and the latest stay.
+// thin forgets schedules where there are more than the settings keep: those in the middle, so
+// that the first and the latest stay.
 func (t *trainer) thin(g *judgedProgram) {
-	if len(g.Episodes) <= t.Config.CostSchedules {
-		return
+	for len(g.Episodes) > t.Config.CostSchedules {
+		t.drop(g, len(g.Episodes)/2)
 	}
-	k := len(g.Episodes) / 2
-	if k < t.described(g) {
-		usual := len(g.measured) - t.described(g)
+}
+
+// drop forgets episode k.
+func (t *trainer) drop(g *judgedProgram, k int) {
+	if described := t.described(g); k < described {
+		usual := len(g.measured) - described
 		g.measured = slices.Delete(g.measured, usual+k, usual+k+1)
 	}
 	g.Episodes = slices.Delete(g.Episodes, k, k+1)
 }
 
 // measured are a program's schedules as the cost model learns from them. Those that were read
-// from a checkpoint are described the first time, by doing them again.
-func (t *trainer) measured(g *judgedProgram) ([]costmodel.Measured, error) {
-	for k := t.described(g); k < len(g.Episodes); k++ {
+// from a checkpoint are described the first time, by doing them again; what cannot be done
+// here, or has become another schedule since, is forgotten.
+func (t *trainer) measured(g *judgedProgram) []costmodel.Measured {
+	for k := t.described(g); k < len(g.Episodes); k = t.described(g) {
 		e := g.Episodes[k]
 		r, over, err := t.again(g.program, e.Memory)
-		if err != nil {
-			return nil, fmt.Errorf("a schedule that was judged, of %s: %w", g.program.Name, err)
+		if err != nil || e.Schedule != 0 && e.Schedule != textSum(r.schedule.String()) {
+			t.drop(g, k)
+			continue
 		}
-		g.measured = append(g.measured, costmodel.Measured{Features: describe(r.steps, over), Reward: e.Reward})
+		g.measured = append(g.measured, e.measured(describe(r.steps, over)))
 	}
-	return g.measured, nil
+	return g.measured
 }
 
 // readJudged reads what a checkpoint's cost model has learned from.
@@ -130,6 +139,7 @@ func (t *trainer) takeJudged(judged []*judgedProgram) {
 		if p := known[from.Program]; p != nil { // or --data has changed
 			g := t.judgedProgram(p)
 			g.Episodes = append(g.Episodes, from.Episodes...)
+			t.thin(g)
 		}
 	}
 }

@@ -59,9 +59,8 @@ func TestWhatIsJudgedStaysTogether(t *testing.T) {
 		if trainer.described(g) != 0 {
 			t.Errorf("%s: %d schedules are described before they are needed", g.program.Name, trainer.described(g))
 		}
-		measured, err := trainer.measured(g)
-		if err != nil || len(measured) != len(g.Episodes)+1 {
-			t.Errorf("%s: %d descriptions of %d schedules and the default one (%v)", g.program.Name, len(measured), len(g.Episodes), err)
+		if measured := trainer.measured(g); len(measured) != len(g.Episodes)+1 {
+			t.Errorf("%s: %d descriptions of %d schedules and the default one", g.program.Name, len(measured), len(g.Episodes))
 		}
 	}
 	if judged < 2*len(o.Programs) {
@@ -69,34 +68,58 @@ func TestWhatIsJudgedStaysTogether(t *testing.T) {
 	}
 }
 
-// Of many schedules the first and the latest are kept.
+// Of many schedules the first and the latest are kept, and what was described stays with them.
 func TestThin(t *testing.T) {
 	var curve []Metrics
 	o := training(t, t.TempDir(), 20, &curve)
 	train(t, o)
 	trainer := opened(t, o)
 	for i, g := range trainer.judged {
-		if i%2 == 0 { // described, or not yet
-			if _, err := trainer.measured(g); err != nil {
+		for _, e := range g.Episodes[:i*len(g.Episodes)/3] { // all, some or none are described
+			r, over, err := trainer.again(g.program, e.Memory)
+			if err != nil {
 				t.Fatal(err)
 			}
+			g.measured = append(g.measured, e.measured(describe(r.steps, over)))
 		}
 		all := slices.Clone(g.Episodes)
-		trainer.Config.CostSchedules = len(all) - 1
+		if len(all) < 5 {
+			t.Fatalf("%d schedules are too few for this test", len(all))
+		}
+		trainer.Config.CostSchedules = 4
 		trainer.thin(g)
-		want := slices.Delete(slices.Clone(all), len(all)/2, len(all)/2+1)
+		want := []judgedEpisode{all[0], all[1], all[len(all)-2], all[len(all)-1]}
 		if d := cmp.Diff(want, g.Episodes); d != "" {
 			t.Errorf("what is kept:\n%s", d)
 		}
-		measured, err := trainer.measured(g)
-		if err != nil {
-			t.Fatal(err)
-		}
+		measured := trainer.measured(g)
 		for k, e := range g.Episodes {
-			if got := measured[len(measured)-len(g.Episodes)+k]; got.Reward != e.Reward {
-				t.Errorf("schedule %d earned %g, and is learned as %g", k, e.Reward, got.Reward)
+			r, over, err := trainer.again(g.program, e.Memory)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(e.measured(describe(r.steps, over)), measured[len(measured)-4+k]); d != "" {
+				t.Errorf("schedule %d is learned as another one:\n%s", k, d)
 			}
 		}
+	}
+}
+
+// What cannot be done again, or has become another schedule, is forgotten.
+func TestWhatHasChangedIsForgotten(t *testing.T) {
+	var curve []Metrics
+	o := training(t, t.TempDir(), 10, &curve)
+	train(t, o)
+	trainer := opened(t, o)
+	g := trainer.judged[0]
+	all := slices.Clone(g.Episodes)
+	g.Episodes[0].Schedule++
+	g.Episodes[1].Answers = [][]int{{1000}}
+	if measured := trainer.measured(g); len(measured) != len(all)-2+1 {
+		t.Errorf("%d schedules are learned from, want %d and the default one", len(measured), len(all)-2)
+	}
+	if d := cmp.Diff(all[2:], g.Episodes); d != "" {
+		t.Errorf("what is kept:\n%s", d)
 	}
 }
 
@@ -123,8 +146,12 @@ func TestJudgedOfAnOlderVersion(t *testing.T) {
 	want := len(trainer.judged)
 	trainer.judged = nil
 	trainer.takeJudged(append(read, &judgedProgram{Program: "none of these"}))
-	if len(trainer.judged) != want {
-		t.Errorf("%d programs are known, want %d", len(trainer.judged), want)
+	episodes := 0
+	for _, g := range trainer.judged {
+		episodes += len(g.Episodes)
+	}
+	if len(trainer.judged) != want || episodes != len(old) {
+		t.Errorf("%d schedules of %d programs are known, want %d of %d", episodes, len(trainer.judged), len(old), want)
 	}
 }
 
@@ -133,7 +160,11 @@ func TestRefit(t *testing.T) {
 	var curve []Metrics
 	o := training(t, t.TempDir(), 3, &curve)
 	train(t, o)
-	before := content(t, o.Run, results.PolicyFile)
+	best, err := LoadBest(o.Run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policyBefore, costBefore := bytesOf(t, best, results.PolicyFile), bytesOf(t, best, costmodel.ModelFile)
 	known := map[string]map[string]float64{}
 	truth := envtest.Truth(worth)
 	trainer := opened(t, o)
@@ -155,7 +186,7 @@ func TestRefit(t *testing.T) {
 		known[p.Hash] = ratios
 	}
 	calls := 0
-	loss, err := Refit(o, known, 300, func(done, total int) { calls++ })
+	loss, err := Refit(t.Context(), o, known, 300, func(done, total int) { calls++ })
 	if err != nil || calls != 300 || loss <= 0 || loss > 0.4 {
 		t.Errorf("loss %g after %d of 300 steps (%v); want one below 0.4, of guesses 0.69", loss, calls, err)
 	}
@@ -163,15 +194,33 @@ func TestRefit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if content(t, o.Run, results.PolicyFile) != before {
+	if c.State.Iteration != best.State.Iteration || bytesOf(t, c, results.PolicyFile) != policyBefore {
 		t.Error("the policy is another one")
 	}
-	if _, err := os.Stat(filepath.Join(c.Dir, costmodel.ModelFile)); err != nil || c.Cost == nil {
-		t.Errorf("the checkpoint has no cost model (%v)", err)
+	if c.Cost == nil || bytesOf(t, c, costmodel.ModelFile) == costBefore {
+		t.Error("the cost model is the same, or none")
 	}
 	o.Config.Iterations = 4
 	train(t, o) // goes on
-	if _, err := Refit(o, nil, 1, func(int, int) {}); err == nil {
-		t.Error("learned from nothing")
+	for what, refit := range map[string]func() (float64, error){
+		"nothing known": func() (float64, error) { return Refit(t.Context(), o, nil, 1, func(int, int) {}) },
+		"no steps":      func() (float64, error) { return Refit(t.Context(), o, known, 0, func(int, int) {}) },
+		"interrupted": func() (float64, error) {
+			ctx, cancel := context.WithCancel(t.Context())
+			return Refit(ctx, o, known, 2, func(int, int) { cancel() })
+		},
+	} {
+		if _, err := refit(); err == nil {
+			t.Errorf("%s, and no error", what)
+		}
 	}
+}
+
+func bytesOf(t *testing.T, c *Checkpoint, file string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(c.Dir, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
 }

@@ -36,7 +36,7 @@ type Config struct {
 	Proposals          int     `json:"proposals"`           // ways to begin a branch, of which the most promising is mostly taken
 	Lenders            int     `json:"lenders"`             // programs drawn to borrow a branch from the one most like its own
 	CostModel          bool    `json:"cost_model"`          // a model of what schedules cost says which is promising, beside the policy
-	CostSchedules      int     `json:"cost_schedules"`      // of each program that it learns from at most
+	CostSchedules      int     `json:"cost_schedules"`      // schedules of each program that it learns from, at most
 	CostUpdates        int     `json:"cost_updates"`        // its steps in an iteration
 	CostBatch          int     `json:"cost_batch"`          // programs of each of those
 	LearningRate       float64 `json:"learning_rate"`       // of Adam

@@ -147,6 +147,7 @@ func small(run *results.Run, evaluator env.Evaluator, iterations int, report fun
 func whole(o TrainOptions) TrainOptions {
 	c := &o.Config
 	c.Programs, c.Repeats, c.Branches, c.SmallFirst, c.ValidateEvery = 3, 6, 5, 3, 2
+	c.CostSchedules = 5 // so that some are forgotten
 	o.Validation = []*program.Program{envtest.Add(32)}
 	return o
 }

@@ -1,6 +1,7 @@
 package ppo
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,10 +11,10 @@ import (
 	"path/filepath"
 	"slices"
 
+	"nestling/blas"
 	"nestling/costmodel"
 	"nestling/env"
 	"nestling/program"
-	"nestling/results"
 	"nestling/schedule"
 )
 
@@ -21,8 +22,15 @@ import (
 // measured: for when what a cost model sees has changed since. o tells the run, its settings,
 // its programs and the machine; known are the ratios of schedules to the probe, by program
 // hash and text. It returns the mean loss of the last tenth of the steps, as
-// Metrics.CostLoss.
-func Refit(o TrainOptions, known map[string]map[string]float64, steps int, progress func(done, total int)) (loss float64, err error) {
+// Metrics.CostLoss. When ctx ends, all stays as it was.
+func Refit(ctx context.Context, o TrainOptions, known map[string]map[string]float64, steps int, progress func(done, total int)) (loss float64, err error) {
+	blas.SetThreads(1) // as in training
+	if err := o.Config.Check(); err != nil {
+		return 0, err
+	}
+	if !o.Config.CostModel || steps < 1 {
+		return 0, fmt.Errorf("%s: %d steps of a cost model (cost_model %v); it takes 1 or more, of a run that has one", o.Run.Dir, steps, o.Config.CostModel)
+	}
 	c, err := LoadBest(o.Run)
 	if err != nil {
 		return 0, err
@@ -38,6 +46,9 @@ func Refit(o TrainOptions, known map[string]map[string]float64, steps int, progr
 	}
 	last := max(1, steps/10)
 	for step := range steps {
+		if err := context.Cause(ctx); err != nil {
+			return 0, err
+		}
 		l, err := t.learnCost()
 		if err != nil {
 			return 0, err
@@ -50,8 +61,8 @@ func Refit(o TrainOptions, known map[string]map[string]float64, steps int, progr
 	return loss, t.replaceCost(c)
 }
 
-// know takes what is known of a program's schedules for judged, if that is known of its
-// default schedule, too: all but those that are out of reach.
+// know takes the known schedules of a program for judged ones, as far as they are within
+// reach; none where nothing is known of the default one.
 func (t *trainer) know(p *program.Program, ratios map[string]float64) {
 	usual, found := ratios[t.usual(p).text]
 	if !found {
@@ -69,8 +80,9 @@ func (t *trainer) know(p *program.Program, ratios map[string]float64) {
 		}
 		g := t.judgedProgram(p)
 		reward := env.Feedback{LogSpeedup: math.Log(usual / ratios[text])}.Reward()
-		g.Episodes = append(g.Episodes, judgedEpisode{memoryOf(reward, stepsOf(steps)), textSum(text)})
-		g.measured = append(g.measured, costmodel.Measured{Features: costmodel.Describe(steps, playing), Reward: reward})
+		j := judgedEpisode{memoryOf(reward, stepsOf(steps)), textSum(text)}
+		g.Episodes, g.measured = append(g.Episodes, j), append(g.measured, j.measured(costmodel.Describe(steps, playing)))
+		t.thin(g)
 	}
 }
 
@@ -93,14 +105,7 @@ func (t *trainer) replaceCost(c *Checkpoint) error {
 		if err := errors.Join(t.cost.Save(dir), t.cost.SaveOptimizer(dir)); err != nil {
 			return err
 		}
-		for _, name := range []string{costmodel.ModelFile, costmodel.OptimizerFile} {
-			sum, err := checksum(filepath.Join(dir, name))
-			if err != nil {
-				return err
-			}
-			c.State.Checksums[name] = sum
-		}
-		return results.WriteJSON(filepath.Join(dir, results.StateFile), c.State)
+		return c.State.write(dir, costmodel.ModelFile, costmodel.OptimizerFile)
 	})
 	return err
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Files of a checkpoint.
@@ -130,13 +132,17 @@ func (r *Run) unfinishedCheckpoint() (string, error) {
 	return dir, os.Chmod(dir, 0o755)
 }
 
-// replaceDir renames dir to final; what is there already, from a training that
-// was taken up before that iteration, makes room.
+// replaceDir renames dir to final; what is there already, from a training that was taken
+// up before that iteration, changes places with it, so that there is one at any moment.
 func replaceDir(dir, final string) error {
 	err := os.Rename(dir, final)
 	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
+	if unix.Renameat2(unix.AT_FDCWD, dir, unix.AT_FDCWD, final, unix.RENAME_EXCHANGE) == nil {
+		return os.RemoveAll(dir)
+	}
+	// Network file systems cannot exchange names.
 	old := dir + "_old"
 	if err := os.Rename(final, old); err != nil {
 		return err

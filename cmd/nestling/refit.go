@@ -56,7 +56,7 @@ func (s *settings) refit(ctx context.Context, path string, steps int) (err error
 		return err
 	}
 	bar := progress.NewBar(os.Stderr, "cost model")
-	loss, err := ppo.Refit(options, known, steps, func(done, total int) { bar.Update(done, total, "") })
+	loss, err := ppo.Refit(ctx, options, known, steps, func(done, total int) { bar.Update(done, total, "") })
 	bar.Done()
 	if err == nil {
 		fmt.Printf("%s: loss of the cost model %.3f nats a pair\n", run.Dir, loss)
