@@ -105,10 +105,8 @@ func pending(jobs []*job) []*job {
 	return out
 }
 
-// compileAll compiles on all slots. Its error ends the batch. Long schedules take longest:
-// they come first, so that no slot is left alone with one in the end.
+// compileAll compiles on all slots. Its error ends the batch.
 func (l *Lab) compileAll(ctx context.Context, jobs []*job) error {
-	slices.SortStableFunc(jobs, func(a, b *job) int { return cmp.Compare(len(b.text), len(a.text)) })
 	queue := make(chan *job)
 	var crew sync.WaitGroup
 	failures := make(chan error, l.options.Compilers)
