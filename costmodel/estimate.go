@@ -308,16 +308,17 @@ func (n *nest) extents(depth int) []int {
 // iterations of each loop are touched: its lines, or more where many of them fall into few
 // sets, as those of a column do in a matrix whose rows are a power of two long.
 func (v *view) footprint(operand program.Operand, iterations []int, sets int) float64 {
-	bytes, run := v.lines(operand, iterations)
+	shape := v.program.Values[operand.Value].Shape
+	extents := operand.Map.Extents(shape, iterations)
+	bytes, run := lines(shape, extents)
 	if sets == 0 {
 		return bytes
 	}
-	shape := v.program.Values[operand.Value].Shape
 	used := math.Ceil(run / lineBytes)
 	period, stride := sets*lineBytes, 4
-	for d, extent := range slices.Backward(operand.Map.Extents(shape, iterations)) {
+	for d, extent := range slices.Backward(extents) {
 		if float64(stride) >= run {
-			used *= float64(min(extent, period/gcd(stride, period)))
+			used *= float64(min(extent, period/schedule.GCD(stride, period)))
 		}
 		stride *= max(1, shape[d])
 	}
@@ -327,13 +328,6 @@ func (v *view) footprint(operand program.Operand, iterations []int, sets int) fl
 	return bytes
 }
 
-func gcd(a, b int) int {
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return a
-}
-
 // lineBytes is what caches move at once.
 const lineBytes = 64
 
@@ -341,9 +335,14 @@ const lineBytes = 64
 // and over how many bytes that lie together.
 func (v *view) lines(operand program.Operand, iterations []int) (bytes, run float64) {
 	shape := v.program.Values[operand.Value].Shape
+	return lines(shape, operand.Map.Extents(shape, iterations))
+}
+
+// lines is the same of what is touched within a shape.
+func lines(shape, extents []int) (bytes, run float64) {
 	rows, together := 1.0, true
 	run = 4
-	for d, extent := range slices.Backward(operand.Map.Extents(shape, iterations)) {
+	for d, extent := range slices.Backward(extents) {
 		if together {
 			run *= float64(extent)
 		} else {

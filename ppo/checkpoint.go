@@ -154,7 +154,7 @@ func newTrainer(o TrainOptions) (*trainer, error) {
 	t.state.Memories, t.state.Visits = map[string]Memory{}, map[string]int{}
 	t.alike = byStructure(o.Programs)
 	if o.Config.CostModel {
-		t.cost = costmodel.New(rand.New(rand.NewPCG(o.Config.Seed, 4)))
+		t.cost = newCostModel(o.Config)
 	}
 	t.rng = rand.New(t.source)
 	var err error

@@ -3,6 +3,7 @@ package ppo
 import (
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,11 @@ import (
 
 // costFiles are those of a checkpoint that are the cost model's.
 var costFiles = []string{costmodel.ModelFile, costmodel.OptimizerFile, judgedFile}
+
+// newCostModel makes one that knows nothing.
+func newCostModel(c Config) *costmodel.Model {
+	return costmodel.New(rand.New(rand.NewPCG(c.Seed, 4)))
+}
 
 // all are the steps of an episode, with what it began with.
 func (e *episode) all() []step { return slices.Concat(e.prefix, e.steps) }
@@ -130,7 +136,7 @@ func (c *Checkpoint) loadCost() error {
 // loadCosts restores what saveCosts wrote, as far as that is of use: of an older version, which
 // saw other features, what it has judged.
 func (t *trainer) loadCosts(c *Checkpoint) error {
-	if t.cost == nil || c.State.Checksums[judgedFile] == "" {
+	if t.cost == nil {
 		return nil
 	}
 	if c.Cost != nil {

@@ -113,8 +113,11 @@ func (t *trainer) measured(g *judgedProgram) []costmodel.Measured {
 	return g.measured
 }
 
-// readJudged reads what a checkpoint's cost model has learned from.
+// readJudged reads what a checkpoint's cost model has learned from; nothing if it has none.
 func (c *Checkpoint) readJudged() (judged []*judgedProgram, err error) {
+	if c.State.Checksums[judgedFile] == "" {
+		return nil, nil
+	}
 	if err := c.verify(judgedFile); err != nil {
 		return nil, err
 	}

@@ -136,13 +136,8 @@ type Teacher struct {
 
 // TeacherOf is what a checkpoint hands on.
 func TeacherOf(c *Checkpoint) (Teacher, error) {
-	t := Teacher{Memories: c.State.Memories, Cost: c.Cost}
-	if c.State.Checksums[judgedFile] == "" {
-		return t, nil
-	}
-	var err error
-	t.judged, err = c.readJudged()
-	return t, err
+	judged, err := c.readJudged()
+	return Teacher{Memories: c.State.Memories, Cost: c.Cost, judged: judged}, err
 }
 
 // studyTeacher takes the best episodes of another training, or schedules known from

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"nestling/blas"
@@ -37,7 +35,7 @@ func Refit(ctx context.Context, o TrainOptions, known map[string]map[string]floa
 	}
 	t := &trainer{TrainOptions: o, usuals: map[string]usualSchedule{}, spaces: spaces(o.Programs, o.Machine, o.Rules)}
 	t.rng = newRand(o.Config.Seed)
-	t.cost = costmodel.New(rand.New(rand.NewPCG(o.Config.Seed, 4)))
+	t.cost = newCostModel(o.Config)
 	for _, p := range o.Programs {
 		t.know(p, known[p.Hash])
 	}
@@ -88,19 +86,9 @@ func (t *trainer) know(p *program.Program, ratios map[string]float64) {
 
 // replaceCost writes a checkpoint again, with this cost model in place of its own.
 func (t *trainer) replaceCost(c *Checkpoint) error {
-	files, err := os.ReadDir(c.Dir)
-	if err != nil {
-		return err
-	}
-	_, err = t.Run.SaveCheckpoint(c.State.Iteration, func(dir string) error {
-		for _, f := range files {
-			content, err := os.ReadFile(filepath.Join(c.Dir, f.Name()))
-			if err == nil {
-				err = os.WriteFile(filepath.Join(dir, f.Name()), content, 0o644)
-			}
-			if err != nil {
-				return err
-			}
+	_, err := t.Run.SaveCheckpoint(c.State.Iteration, func(dir string) error {
+		if err := os.CopyFS(dir, os.DirFS(c.Dir)); err != nil {
+			return err
 		}
 		if err := errors.Join(t.cost.Save(dir), t.cost.SaveOptimizer(dir)); err != nil {
 			return err

@@ -359,13 +359,14 @@ func (r rule) dividing(sizes []int) []int {
 	out := make([]int, len(sizes))
 	for l, loop := range r.state.Loops(r.op) {
 		if sizes[l] > 0 {
-			out[l] = gcd(sizes[l], loop.Bound)
+			out[l] = GCD(sizes[l], loop.Bound)
 		}
 	}
 	return out
 }
 
-func gcd(a, b int) int {
+// GCD is the greatest common divisor of two numbers.
+func GCD(a, b int) int {
 	for b != 0 {
 		a, b = b, a%b
 	}
