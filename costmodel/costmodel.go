@@ -7,11 +7,11 @@
 package costmodel
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
-	"slices"
 
 	"nestling/env"
 	"nestling/nn"
@@ -20,8 +20,6 @@ import (
 // Size is the length of the vector that describes an action: of the operation that it is
 // on, of its loops on average, and of what was chosen, all answers added up.
 const Size = env.OpSize + env.LoopSize + env.OptionSize
-
-const width = 96
 
 // Features describe a schedule.
 type Features struct {
@@ -65,90 +63,26 @@ func extend(f *[]float32, n int) []float32 {
 
 // Model is a cost model. It is not safe for concurrent use.
 type Model struct {
-	each1, each2 nn.Linear // of an action
-	all, score   nn.Linear // of the sum over actions
-	nest1, nest2 nn.Linear // of a nest
-	error        nn.Linear // of the estimate of a nest's time
-	tape         *nn.Tape
-	optimizer    *nn.Adam
+	learner   *network // what the last step has made of it
+	mean      *network // running mean of that, which scores: it swings less
+	tape      *nn.Tape
+	optimizer *nn.Adam // of the learner
 }
 
 const (
 	learningRate = 1e-3
 	weightDecay  = 0.05
+	averaging    = 0.998 // what of the mean stays in a step, at most
 )
 
 // New makes a model that knows nothing, its weights drawn from rng.
 func New(rng *rand.Rand) *Model {
-	m := &Model{
-		each1: nn.NewLinear("each1", Size, width), each2: nn.NewLinear("each2", width, width),
-		all: nn.NewLinear("all", width, width), score: nn.NewLinear("score", width, 1),
-		nest1: nn.NewLinear("nest1", NestSize, width), nest2: nn.NewLinear("nest2", width, width),
-		error: nn.NewLinear("error", width, 1), tape: nn.NewTape(),
-	}
-	// What is said last begins as nothing: the estimate is where learning starts from.
-	for _, l := range []nn.Linear{m.each1, m.each2, m.all, m.nest1, m.nest2} {
-		nn.Xavier(l.Weight, rng)
-	}
-	m.optimizer = nn.NewAdam(m.parameters(), learningRate)
+	m := &Model{learner: newNetwork(), mean: newNetwork(), tape: nn.NewTape()}
+	m.learner.begin(rng)
+	nn.Approach(m.mean.parameters(), m.learner.parameters(), 1)
+	m.optimizer = nn.NewAdam(m.learner.parameters(), learningRate)
 	m.optimizer.Decay = weightDecay
 	return m
-}
-
-func (m *Model) parameters() []*nn.Parameter {
-	var out []*nn.Parameter
-	for _, l := range []nn.Linear{m.each1, m.each2, m.all, m.score, m.nest1, m.nest2, m.error} {
-		out = append(out, l.Parameters()...)
-	}
-	return out
-}
-
-// typical is about how many actions a schedule has: sums over them are scaled by it.
-const typical = 4
-
-// forward gives scores, [schedules, 1].
-func (m *Model) forward(of []Features) *nn.Tensor {
-	m.tape.Reset()
-	return m.tape.Add(m.scoreActions(of), m.tape.Scale(m.logTime(of), -1))
-}
-
-// scoreActions makes of the actions what the nests do not show, [schedules, 1].
-func (m *Model) scoreActions(of []Features) *nn.Tensor {
-	t := m.tape
-	var all []float32
-	counts := make([]int, len(of))
-	for i, f := range of {
-		all, counts[i] = append(all, f.Actions...), len(f.Actions)/Size
-	}
-	x := t.Constant(all, sum(counts), Size)
-	x = t.ReLU(m.each2.Forward(t, t.ReLU(m.each1.Forward(t, x))))
-	x = t.Scale(t.SumRows(x, counts), 1.0/typical)
-	return m.score.Forward(t, t.ReLU(m.all.Forward(t, x)))
-}
-
-// logTime is the logarithm of the time that all nests of a schedule take together,
-// [schedules, 1]: of each the estimate, corrected.
-func (m *Model) logTime(of []Features) *nn.Tensor {
-	t := m.tape
-	var estimates, rows []float32
-	counts := make([]int, len(of))
-	for i, f := range of {
-		for nest := range slices.Chunk(f.Nests, 1+NestSize) {
-			estimates, rows = append(estimates, nest[0]), append(rows, nest[1:]...)
-			counts[i]++
-		}
-	}
-	x := t.Constant(rows, len(estimates), NestSize)
-	x = t.ReLU(m.nest2.Forward(t, t.ReLU(m.nest1.Forward(t, x))))
-	return t.LogSumExpRows(t.Add(m.error.Forward(t, x), t.Constant(estimates, len(estimates), 1)), counts)
-}
-
-func sum(counts []int) int {
-	total := 0
-	for _, n := range counts {
-		total += n
-	}
-	return total
 }
 
 // likelihoodWeight is what a nat of a policy's log-probability counts beside a score. Of
@@ -165,7 +99,8 @@ func (m *Model) Scores(of []Features) []float64 {
 	if len(of) == 0 {
 		return nil
 	}
-	scores := m.forward(of)
+	m.tape.Reset()
+	scores := m.mean.forward(m.tape, of, nil)
 	out := make([]float64, len(of))
 	for i, v := range scores.Data {
 		out[i] = float64(v)
@@ -184,8 +119,9 @@ const alike = 0.01
 
 // Learn takes one step towards ranking the schedules of each group, which are of one
 // program, as their rewards do, and returns the mean loss of a pair, in nats: ln 2 for
-// guesses. Without a pair to learn from nothing happens.
-func (m *Model) Learn(groups [][]Measured) (loss float64, err error) {
+// guesses. What drops out meanwhile is drawn from rng. Without a pair to learn from nothing
+// happens.
+func (m *Model) Learn(groups [][]Measured, rng *rand.Rand) (loss float64, err error) {
 	var of []Features
 	var pairs []int // the faster one, then the slower one
 	for _, g := range groups {
@@ -210,7 +146,8 @@ func (m *Model) Learn(groups [][]Measured) (loss float64, err error) {
 	for i := range choices {
 		choices[i] = nn.Choice{Row: i, From: 2 * i, To: 2*i + 2}
 	}
-	logProb, _ := m.tape.Categorical(m.tape.Gather(m.forward(of), pairs), len(choices), choices)
+	m.tape.Reset()
+	logProb, _ := m.tape.Categorical(m.tape.Gather(m.learner.forward(m.tape, of, rng), pairs), len(choices), choices)
 	mean := m.tape.Scale(m.tape.Mean(logProb), -1)
 	m.tape.Backward(mean)
 	loss = float64(mean.Data[0])
@@ -218,35 +155,57 @@ func (m *Model) Learn(groups [][]Measured) (loss float64, err error) {
 		return loss, fmt.Errorf("a step of the cost model is not finite (loss %g)", loss)
 	}
 	m.optimizer.Step()
+	m.average()
 	return loss, nil
+}
+
+// average lets the mean follow the learner: at first of the last tenth of the steps, for those
+// before know little.
+func (m *Model) average() {
+	n := float64(m.optimizer.Steps())
+	nn.Approach(m.mean.parameters(), m.learner.parameters(), max(1-averaging, 10/(9+n)))
 }
 
 // Files of a model in a checkpoint.
 const (
 	ModelFile     = "cost_model.safetensors"
+	LearnerFile   = "cost_learner.safetensors"
 	OptimizerFile = "cost_optimizer.safetensors"
 )
 
 // Save writes the model into a folder.
 func (m *Model) Save(dir string) error {
-	return nn.WriteSafetensors(filepath.Join(dir, ModelFile), nn.Arrays(m.parameters()), nil)
+	return nn.WriteSafetensors(filepath.Join(dir, ModelFile), nn.Arrays(m.mean.parameters()), nil)
 }
 
-// Load restores what Save wrote.
+// Load restores what Save wrote; learning goes on from there, too.
 func (m *Model) Load(dir string) error {
 	file, err := nn.ReadSafetensors(filepath.Join(dir, ModelFile))
 	if err != nil {
 		return err
 	}
-	return file.CopyTo(nn.Arrays(m.parameters()))
+	if err := file.CopyTo(nn.Arrays(m.mean.parameters())); err != nil {
+		return err
+	}
+	nn.Approach(m.learner.parameters(), m.mean.parameters(), 1)
+	return nil
 }
 
-// SaveOptimizer writes what learning goes on with.
-func (m *Model) SaveOptimizer(dir string) error {
-	return m.optimizer.Save(filepath.Join(dir, OptimizerFile))
+// SaveLearner writes what learning goes on with.
+func (m *Model) SaveLearner(dir string) error {
+	return errors.Join(
+		nn.WriteSafetensors(filepath.Join(dir, LearnerFile), nn.Arrays(m.learner.parameters()), nil),
+		m.optimizer.Save(filepath.Join(dir, OptimizerFile)))
 }
 
-// LoadOptimizer restores what SaveOptimizer wrote.
-func (m *Model) LoadOptimizer(dir string) error {
+// LoadLearner restores what SaveLearner wrote.
+func (m *Model) LoadLearner(dir string) error {
+	file, err := nn.ReadSafetensors(filepath.Join(dir, LearnerFile))
+	if err != nil {
+		return err
+	}
+	if err := file.CopyTo(nn.Arrays(m.learner.parameters())); err != nil {
+		return err
+	}
 	return m.optimizer.Load(filepath.Join(dir, OptimizerFile))
 }

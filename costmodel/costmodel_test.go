@@ -66,7 +66,7 @@ func TestRanksWhatItHasNotSeen(t *testing.T) {
 		for j := range batch {
 			batch[j] = known[rng.IntN(len(known))]
 		}
-		loss, err := m.Learn(batch)
+		loss, err := m.Learn(batch, rng)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,14 +91,14 @@ func checkSaved(t *testing.T, m *Model, g []Measured) {
 	if err := m.Save(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.SaveOptimizer(dir); err != nil {
+	if err := m.SaveLearner(dir); err != nil {
 		t.Fatal(err)
 	}
 	again := New(rand.New(rand.NewPCG(2, 2)))
 	if err := again.Load(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := again.LoadOptimizer(dir); err != nil {
+	if err := again.LoadLearner(dir); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -109,7 +109,7 @@ func checkSaved(t *testing.T, m *Model, g []Measured) {
 			}
 		}
 		for _, model := range []*Model{m, again} { // the same step, too
-			if _, err := model.Learn([][]Measured{g}); err != nil {
+			if _, err := model.Learn([][]Measured{g}, rand.New(rand.NewPCG(3, 3))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -124,7 +124,7 @@ func TestEqualRewardsTeachNothing(t *testing.T) {
 	}
 	m := New(rng)
 	before := m.Scores([]Features{g[0].Features})[0]
-	if loss, err := m.Learn([][]Measured{g, nil}); loss != 0 || err != nil {
+	if loss, err := m.Learn([][]Measured{g, nil}, rng); loss != 0 || err != nil {
 		t.Errorf("loss %g, error %v; want neither", loss, err)
 	}
 	if after := m.Scores([]Features{g[0].Features})[0]; after != before {

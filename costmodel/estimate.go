@@ -2,7 +2,6 @@ package costmodel
 
 import (
 	"math"
-	"math/bits"
 	"slices"
 
 	"nestling/program"
@@ -173,6 +172,7 @@ func (n *nest) compute() float64 {
 	a := n.op.Arith
 	cost := instruction * float64(1+a.Add+a.Sub+a.Mul+a.Max+a.Other+divisions*a.Div+exponentials*a.Exp)
 	switch lanes := float64(n.lanes()); {
+	case n.calls(): // one after another, in vectors as well
 	case n.Vector:
 		cost /= lanes * math.Min(1, float64(n.tile.row)/lanes)
 	case n.vectorizes():
@@ -185,7 +185,7 @@ func (n *nest) compute() float64 {
 // loops: where it goes round often enough, through elements that lie side by side.
 func (n *nest) vectorizes() bool {
 	inner, bound := n.innermost()
-	if inner < 0 || bound < n.lanes() {
+	if inner < 0 || bound < n.lanes() || n.calls() {
 		return false
 	}
 	for _, operand := range n.op.Operands {
@@ -194,6 +194,13 @@ func (n *nest) vectorizes() bool {
 		}
 	}
 	return true
+}
+
+// calls reports whether the body calls a library for what is not expanded to arithmetic.
+func (n *nest) calls() bool {
+	return slices.ContainsFunc(n.op.Body, func(in program.Instruction) bool {
+		return in.Op == "math.log" || in.Op == "math.powf"
+	})
 }
 
 // room is what of a cache a nest can count on.
@@ -244,19 +251,14 @@ func (n *nest) sets(level, operand, depth int) int {
 			return 0
 		}
 	}
-	switch level {
-	case 0:
-		return pageBytes / lineBytes // virtually indexed, physically tagged
-	case 1:
-		return 1 << bits.Len(uint(n.machine.L2()/(2*ways*lineBytes)))
+	if level < 2 {
+		return pageBytes / lineBytes // which page lies where in the second cache is chance
 	}
 	return 0
 }
 
-const (
-	pageBytes = 4096
-	ways      = 8 // lines in a set
-)
+// pageBytes is what the first cache has a set for each line of.
+const pageBytes = 4096
 
 // traffic is how many bytes of an operand come into a cache that has room for what is within
 // some levels: all that again with each trip of the loops around, but for those next to it
@@ -308,8 +310,8 @@ func (n *nest) extents(depth int) []int {
 // iterations of each loop are touched: its lines, or more where many of them fall into few
 // sets, as those of a column do in a matrix whose rows are a power of two long.
 func (v *view) footprint(operand program.Operand, iterations []int, sets int) float64 {
-	shape := v.program.Values[operand.Value].Shape
-	extents := operand.Map.Extents(shape, iterations)
+	shape := v.rows(operand.Value)
+	extents := operand.Map.Extents(v.program.Values[operand.Value].Shape, iterations)
 	bytes, run := lines(shape, extents)
 	if sets == 0 {
 		return bytes
@@ -334,8 +336,16 @@ const lineBytes = 64
 // lines is how many bytes of an operand some iterations of each loop touch, in whole lines,
 // and over how many bytes that lie together.
 func (v *view) lines(operand program.Operand, iterations []int) (bytes, run float64) {
-	shape := v.program.Values[operand.Value].Shape
-	return lines(shape, operand.Map.Extents(shape, iterations))
+	return lines(v.rows(operand.Value), operand.Map.Extents(v.program.Values[operand.Value].Shape, iterations))
+}
+
+// rows is the shape of the tensor whose rows a value lies in: its own, or of what it is a
+// slice of.
+func (v *view) rows(value int) []int {
+	for v.program.Values[value].Kind == program.ValueSlice {
+		value = v.program.Values[value].Base
+	}
+	return v.program.Values[value].Shape
 }
 
 // lines is the same of what is touched within a shape.

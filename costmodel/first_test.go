@@ -36,7 +36,7 @@ func TestFirst(t *testing.T) {
 			group = append(group, Measured{Features: Describe(other, over), Reward: c.others})
 		}
 		for range 100 {
-			if _, err := m.Learn([][]Measured{group}); err != nil {
+			if _, err := m.Learn([][]Measured{group}, rng); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -101,7 +101,7 @@ func TestAround(t *testing.T) {
 		t.Fatal(err)
 	}
 	space := env.NewSpace(envtest.Matmul(64, 96, 128), machine, env.Rules{})
-	c := newClimb(p, New(rng), space, trust)
+	c := newClimb(p, New(rng), space)
 	if len(c.best) != parents || c.best[0].promise < c.best[parents-1].promise {
 		t.Fatalf("%d parents, of promise %v to %v", len(c.best), c.best[0].promise, c.best[len(c.best)-1].promise)
 	}

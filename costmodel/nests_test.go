@@ -130,6 +130,19 @@ func TestVectorizes(t *testing.T) {
 	}
 }
 
+// What a library computes is computed one after another, in vectors and in loops.
+func TestCalls(t *testing.T) {
+	for _, text := range []string{"matmul1: I(0,2,1) NT\n", "matmul1: T(4,32,0) T(0,0,4) V\n"} {
+		v := newView(over(t, envtest.Matmul(64, 96, 128), text))
+		n := v.newNest(&v.nests[1])
+		before := n.compute()
+		n.op.Body = append(n.op.Body, program.Instruction{Op: "math.log"})
+		if n.vectorizes() || n.compute() < 8*before {
+			t.Errorf("%q: %g ns with logarithms, %g without", text, n.compute(), before)
+		}
+	}
+}
+
 func TestLines(t *testing.T) {
 	v := newView(over(t, envtest.Matmul(256, 512, 128), "matmul1: NT\n"))
 	x := v.program.Ops[1].Operands[0] // 256×128
@@ -144,5 +157,10 @@ func TestLines(t *testing.T) {
 		if bytes, run := v.lines(x, c.extents); bytes != c.bytes || run != c.run {
 			t.Errorf("%v iterations touch %g bytes in runs of %g, want %g and %g", c.extents, bytes, run, c.bytes, c.run)
 		}
+	}
+	v.program.Values = append(v.program.Values, program.Value{Kind: program.ValueSlice, Base: x.Value, Shape: []int{256, 64}})
+	x.Value = len(v.program.Values) - 1
+	if bytes, run := v.lines(x, []int{4, 1, 64}); bytes != 4*64*4 || run != 64*4 {
+		t.Errorf("4 rows of a slice are %g bytes in runs of %g, want %d and %d: they are parts of rows", bytes, run, 4*64*4, 64*4)
 	}
 }

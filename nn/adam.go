@@ -35,6 +35,9 @@ func NewAdam(parameters []*Parameter, rate float64) *Adam {
 	return a
 }
 
+// Steps is how many there were.
+func (a *Adam) Steps() int { return a.steps }
+
 // ClipGradients scales all gradients so that their global norm is at most limit,
 // and returns the norm before. A norm that is not finite leaves them alone.
 func (a *Adam) ClipGradients(limit float64) (norm float64) {

@@ -248,3 +248,41 @@ func TestResetTakesMemoryBack(t *testing.T) {
 		t.Errorf("%d blocks after 50 rounds of 6 allocations", n)
 	}
 }
+
+// What drops out gives and gets nothing; the rest makes up for it.
+func TestDropout(t *testing.T) {
+	const n, share = 40000, 0.2
+	x := NewParameter("x", n/4, 4)
+	for i := range x.Data {
+		x.Data[i] = 3
+	}
+	tape := NewTape()
+	y := tape.Dropout(x.Tensor, share, rand.New(rand.NewPCG(1, 1)))
+	tape.Backward(tape.Mean(y))
+	gone := 0
+	for i, v := range y.Data {
+		kept := float32(3 / (1 - share))
+		switch {
+		case v == 0 && x.Grad[i] == 0:
+			gone++
+		case v != kept || math.Abs(float64(x.Grad[i]*n)-1/(1-share)) > 1e-4:
+			t.Fatalf("element %d is %g with the gradient %g/%d, want 0, or %g and %g", i, v, x.Grad[i]*n, n, kept, 1/(1-share))
+		}
+	}
+	if d := math.Abs(float64(gone) - share*n); d > 4*math.Sqrt(n*share*(1-share)) {
+		t.Errorf("%d of %d dropped out, want about %g", gone, n, share*n)
+	}
+}
+
+func TestApproach(t *testing.T) {
+	mean, other := NewParameter("w", 2), NewParameter("w", 2)
+	copy(mean.Data, []float32{1, -2})
+	copy(other.Data, []float32{3, 6})
+	Approach([]*Parameter{mean}, []*Parameter{other}, 0.25)
+	if want := []float32{1.5, 0}; !slices.Equal(mean.Data, want) {
+		t.Errorf("a quarter of the way is %v, want %v", mean.Data, want)
+	}
+	if Approach([]*Parameter{mean}, []*Parameter{other}, 1); !slices.Equal(mean.Data, other.Data) {
+		t.Errorf("all the way is %v, want %v", mean.Data, other.Data)
+	}
+}

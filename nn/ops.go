@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 
 	"nestling/blas"
@@ -73,6 +74,23 @@ func (t *Tape) Mul(a, b *Tensor) *Tensor {
 			vector.MulAdd(y.Grad, a.Data, b.Grad)
 		}
 	})
+}
+
+// Dropout lets a share of the elements, which rng draws, drop out, and makes up for them by the
+// others (Srivastava et al. 2014).
+func (t *Tape) Dropout(x *Tensor, share float64, rng *rand.Rand) *Tensor {
+	stays := t.Zeros(x.Shape...)
+	bits, limit := uint64(0), uint64(share*(1<<16))
+	for i := range stays.Data {
+		if i%4 == 0 {
+			bits = rng.Uint64() // for four
+		}
+		if bits&(1<<16-1) >= limit {
+			stays.Data[i] = float32(1 / (1 - share))
+		}
+		bits >>= 16
+	}
+	return t.Mul(x, stays)
 }
 
 // Scale computes factor·x.

@@ -13,17 +13,7 @@ import (
 // ones turn it back; the mean of both is better than either (Polyak and Juditsky 1992).
 func (t *trainer) averaging() {
 	n := float64(t.state.Iteration)
-	keep := float32(min(t.Config.Averaging, n/(n+1))) // a plain mean at first
-	mean := t.mean.Parameters()
-	for i, p := range t.agent.Parameters() {
-		if keep == 0 {
-			copy(mean[i].Data, p.Data)
-			continue
-		}
-		for j, w := range p.Data {
-			mean[i].Data[j] += (1 - keep) * (w - mean[i].Data[j])
-		}
-	}
+	nn.Approach(t.mean.Parameters(), t.agent.Parameters(), max(1-t.Config.Averaging, 1/(n+1))) // a plain mean at first
 }
 
 // saveLearner writes the weights that learning goes on from.

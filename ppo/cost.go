@@ -14,7 +14,7 @@ import (
 )
 
 // costFiles are those of a checkpoint that are the cost model's.
-var costFiles = []string{costmodel.ModelFile, costmodel.OptimizerFile, judgedFile}
+var costFiles = []string{costmodel.ModelFile, costmodel.LearnerFile, costmodel.OptimizerFile, judgedFile}
 
 // newCostModel makes one that knows nothing.
 func newCostModel(c Config) *costmodel.Model {
@@ -52,7 +52,7 @@ func (t *trainer) learnCost() (loss float64, err error) {
 	for i := range batch {
 		batch[i] = t.measured(t.judged[t.rng.IntN(len(t.judged))])
 	}
-	return t.cost.Learn(batch)
+	return t.cost.Learn(batch, t.rng)
 }
 
 // describe tells the cost model of a schedule by the steps that lead to it.
@@ -112,7 +112,7 @@ func (t *trainer) saveCosts(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(t.cost.Save(dir), t.cost.SaveOptimizer(dir), os.WriteFile(filepath.Join(dir, judgedFile), content, 0o644))
+	return errors.Join(t.cost.Save(dir), t.cost.SaveLearner(dir), os.WriteFile(filepath.Join(dir, judgedFile), content, 0o644))
 }
 
 // loadCost reads the checkpoint's cost model, if it has one. One of an older version sees other
@@ -141,14 +141,23 @@ func (t *trainer) loadCosts(c *Checkpoint) error {
 	}
 	if c.Cost != nil {
 		t.cost = c.Cost
-		if err := c.verify(costmodel.OptimizerFile); err != nil {
-			return err
-		}
-		if err := t.cost.LoadOptimizer(c.Dir); err != nil {
+		if err := t.loadCostLearner(c); err != nil {
 			return err
 		}
 	}
 	judged, err := c.readJudged()
 	t.takeJudged(judged)
 	return err
+}
+
+// loadCostLearner reads what the cost model's learning goes on with; of an older version, which
+// kept no mean, it begins anew from what was learned.
+func (t *trainer) loadCostLearner(c *Checkpoint) error {
+	if c.State.Checksums[costmodel.LearnerFile] == "" {
+		return nil
+	}
+	if err := errors.Join(c.verify(costmodel.LearnerFile), c.verify(costmodel.OptimizerFile)); err != nil {
+		return err
+	}
+	return t.cost.LoadLearner(c.Dir)
 }

@@ -75,7 +75,7 @@ func Defaults() Config {
 		CostModel: true, CostSchedules: 40, CostUpdates: 12, CostBatch: 16, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64, WeightDecay: 0.1,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
 		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Confirm: true, ClearlyBetter: 0.01, PlainShare: 0.1, Rehearsals: 6, Averaging: 0.95,
-		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.08, GuardMargin: 1.9,
+		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.07, GuardMargin: 2.2,
 		AveragedIterations: 5, ValidateEvery: 15, Validations: 3,
 	}
 }

@@ -219,26 +219,31 @@ func TestSameSeedSameCurve(t *testing.T) {
 	}
 }
 
+// Learning finds what is rare and makes a habit of it, with nearly every seed: what it has not
+// met by chance while it was unsure it may never meet.
 func TestLearningBeatsTheRandomPolicy(t *testing.T) {
-	for seed := range uint64(3) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			var learned, random []Metrics
-			o := training(t, t.TempDir(), 80, &learned)
-			o.Config.Seed, o.Config.Programs, o.Config.Repeats, o.Config.Minibatch = seed, 8, 4, 64
-			train(t, o)
-			o.Report = func(m Metrics) error {
-				random = append(random, m)
-				return nil
-			}
-			if err := Random(t.Context(), o); err != nil {
-				t.Fatal(err)
-			}
-			before, after, chance := meanReward(learned[:3]), meanReward(learned[len(learned)-3:]), meanReward(random)
-			t.Logf("first %.2f, last %.2f, random %.2f", before, after, chance)
-			if after < chance+0.4 || after < before+0.4 {
-				t.Errorf("reward went from %.2f to %.2f; the random policy has %.2f", before, after, chance)
-			}
-		})
+	const seeds, lucky = 5, 4
+	better := 0
+	for seed := range uint64(seeds) {
+		var learned, random []Metrics
+		o := training(t, t.TempDir(), 80, &learned)
+		o.Config.Seed, o.Config.Programs, o.Config.Repeats, o.Config.Minibatch = seed, 8, 4, 64
+		train(t, o)
+		o.Report = func(m Metrics) error {
+			random = append(random, m)
+			return nil
+		}
+		if err := Random(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		before, after, chance := meanReward(learned[:3]), meanReward(learned[len(learned)-3:]), meanReward(random)
+		t.Logf("seed %d: first %.2f, last %.2f, random %.2f", seed, before, after, chance)
+		if after >= chance+0.4 && after >= before+0.4 {
+			better++
+		}
+	}
+	if better < lucky {
+		t.Errorf("learning has clearly paid with %d of %d seeds, want %d", better, seeds, lucky)
 	}
 }
 
@@ -466,11 +471,12 @@ func TestAdvantagesAreThoseOfTheFormula(t *testing.T) {
 func TestCollapseGuardRaisesTheEntropyCoefficient(t *testing.T) {
 	tr := trainer{TrainOptions: TrainOptions{Config: Defaults()}}
 	tr.state.EntropyCoefficient, tr.state.FirstEntropy = tr.Config.EntropyCoefficient, 4
+	floor := 4 * tr.Config.EntropyFloor
 	for range 20 {
-		m := Metrics{Entropy: 0.3}
+		m := Metrics{Entropy: 0.75 * floor}
 		tr.guardEntropy(&m)
 		if !m.Collapsing {
-			t.Fatal("an entropy of 0.3 with a floor of 0.4 is not reported")
+			t.Fatalf("an entropy of %g with a floor of %g is not reported", m.Entropy, floor)
 		}
 	}
 	if c := tr.state.EntropyCoefficient; c != tr.Config.MaximumCoefficient {
@@ -482,10 +488,10 @@ func TestCollapseGuardRaisesTheEntropyCoefficient(t *testing.T) {
 	if c := tr.state.EntropyCoefficient; c != tr.Config.EntropyCoefficient {
 		t.Errorf("coefficient %g after recovery, want the least", c)
 	}
-	near := Metrics{Entropy: 0.5}
+	near := Metrics{Entropy: 1.8 * floor}
 	tr.guardEntropy(&near)
 	if c := tr.state.EntropyCoefficient; c <= tr.Config.EntropyCoefficient || near.Collapsing {
-		t.Errorf("coefficient %g for an entropy of 0.5 with a floor of 0.4, collapsing: %t; want more than the least, and no collapse yet", c, near.Collapsing)
+		t.Errorf("coefficient %g for an entropy of %g with a floor of %g, collapsing: %t; want more than the least, and no collapse yet", c, near.Entropy, floor, near.Collapsing)
 	}
 }
 

@@ -90,10 +90,10 @@ func (t *trainer) replaceCost(c *Checkpoint) error {
 		if err := os.CopyFS(dir, os.DirFS(c.Dir)); err != nil {
 			return err
 		}
-		if err := errors.Join(t.cost.Save(dir), t.cost.SaveOptimizer(dir)); err != nil {
+		if err := errors.Join(t.cost.Save(dir), t.cost.SaveLearner(dir)); err != nil {
 			return err
 		}
-		return c.State.write(dir, costmodel.ModelFile, costmodel.OptimizerFile)
+		return c.State.write(dir, costmodel.ModelFile, costmodel.LearnerFile, costmodel.OptimizerFile)
 	})
 	return err
 }

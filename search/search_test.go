@@ -184,7 +184,7 @@ func TestACostModelChoosesWhatIsMeasured(t *testing.T) {
 				groups[i] = append(groups[i], costmodel.Measured{Features: costmodel.Describe(steps, e), Reward: fours(e.Schedule())})
 			}
 		}
-		if _, err := model.Learn(groups); err != nil {
+		if _, err := model.Learn(groups, rng); err != nil {
 			t.Fatal(err)
 		}
 	}
