@@ -85,14 +85,14 @@ func New(rng *rand.Rand) *Model {
 	return m
 }
 
-// likelihoodWeight is what a nat of a policy's log-probability counts beside a score. Of
-// four proposals the best by both together was better than all that was known 1.8 times as
-// often as any of them, by the policy alone 1.4 times, by the model alone 1.6 times.
-const likelihoodWeight = 0.03
+// trust is what a nat of a policy's log-probability counts beside a score. Of four proposals
+// the best by both together was better than all that was known 1.8 times as often as any of
+// them, by the policy alone 1.4 times, by the model alone 1.6 times.
+const trust = 0.03
 
 // Promise is how promising a schedule is that has a score, and that a policy finds as
 // probable as a logarithm says.
-func Promise(score, logProb float64) float64 { return score + likelihoodWeight*logProb }
+func Promise(score, logProb float64) float64 { return score + trust*logProb }
 
 // Scores rank schedules of one program: the higher, the faster.
 func (m *Model) Scores(of []Features) []float64 {
@@ -166,45 +166,37 @@ func (m *Model) average() {
 	nn.Approach(m.mean.parameters(), m.learner.parameters(), max(1-averaging, 10/(9+n)))
 }
 
-// Files of a model in a checkpoint.
+// Files of a model in a checkpoint. To rank schedules takes the first alone.
 const (
 	ModelFile     = "cost_model.safetensors"
 	LearnerFile   = "cost_learner.safetensors"
 	OptimizerFile = "cost_optimizer.safetensors"
 )
 
+// Files are all that Save writes.
+var Files = []string{ModelFile, LearnerFile, OptimizerFile}
+
 // Save writes the model into a folder.
 func (m *Model) Save(dir string) error {
-	return nn.WriteSafetensors(filepath.Join(dir, ModelFile), nn.Arrays(m.mean.parameters()), nil)
+	return errors.Join(
+		nn.SaveParameters(filepath.Join(dir, ModelFile), m.mean.parameters()),
+		nn.SaveParameters(filepath.Join(dir, LearnerFile), m.learner.parameters()),
+		m.optimizer.Save(filepath.Join(dir, OptimizerFile)))
 }
 
-// Load restores what Save wrote; learning goes on from there, too.
+// Load restores what ranks of what Save wrote; learning goes on from there, too, unless
+// LoadLearner says more of it.
 func (m *Model) Load(dir string) error {
-	file, err := nn.ReadSafetensors(filepath.Join(dir, ModelFile))
-	if err != nil {
-		return err
-	}
-	if err := file.CopyTo(nn.Arrays(m.mean.parameters())); err != nil {
+	if err := nn.LoadParameters(filepath.Join(dir, ModelFile), m.mean.parameters()); err != nil {
 		return err
 	}
 	nn.Approach(m.learner.parameters(), m.mean.parameters(), 1)
 	return nil
 }
 
-// SaveLearner writes what learning goes on with.
-func (m *Model) SaveLearner(dir string) error {
-	return errors.Join(
-		nn.WriteSafetensors(filepath.Join(dir, LearnerFile), nn.Arrays(m.learner.parameters()), nil),
-		m.optimizer.Save(filepath.Join(dir, OptimizerFile)))
-}
-
-// LoadLearner restores what SaveLearner wrote.
+// LoadLearner restores what learning goes on with.
 func (m *Model) LoadLearner(dir string) error {
-	file, err := nn.ReadSafetensors(filepath.Join(dir, LearnerFile))
-	if err != nil {
-		return err
-	}
-	if err := file.CopyTo(nn.Arrays(m.learner.parameters())); err != nil {
+	if err := nn.LoadParameters(filepath.Join(dir, LearnerFile), m.learner.parameters()); err != nil {
 		return err
 	}
 	return m.optimizer.Load(filepath.Join(dir, OptimizerFile))

@@ -91,9 +91,6 @@ func checkSaved(t *testing.T, m *Model, g []Measured) {
 	if err := m.Save(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.SaveLearner(dir); err != nil {
-		t.Fatal(err)
-	}
 	again := New(rand.New(rand.NewPCG(2, 2)))
 	if err := again.Load(dir); err != nil {
 		t.Fatal(err)

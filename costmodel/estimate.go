@@ -172,7 +172,7 @@ func (n *nest) compute() float64 {
 	a := n.op.Arith
 	cost := instruction * float64(1+a.Add+a.Sub+a.Mul+a.Max+a.Other+divisions*a.Div+exponentials*a.Exp)
 	switch lanes := float64(n.lanes()); {
-	case n.calls(): // one after another, in vectors as well
+	case n.op.CallsLibrary(): // one after another, in vectors as well
 	case n.Vector:
 		cost /= lanes * math.Min(1, float64(n.tile.row)/lanes)
 	case n.vectorizes():
@@ -185,7 +185,7 @@ func (n *nest) compute() float64 {
 // loops: where it goes round often enough, through elements that lie side by side.
 func (n *nest) vectorizes() bool {
 	inner, bound := n.innermost()
-	if inner < 0 || bound < n.lanes() || n.calls() {
+	if inner < 0 || bound < n.lanes() || n.op.CallsLibrary() {
 		return false
 	}
 	for _, operand := range n.op.Operands {
@@ -194,13 +194,6 @@ func (n *nest) vectorizes() bool {
 		}
 	}
 	return true
-}
-
-// calls reports whether the body calls a library for what is not expanded to arithmetic.
-func (n *nest) calls() bool {
-	return slices.ContainsFunc(n.op.Body, func(in program.Instruction) bool {
-		return in.Op == "math.log" || in.Op == "math.powf"
-	})
 }
 
 // room is what of a cache a nest can count on.

@@ -19,8 +19,6 @@ const (
 	rounds     = 2
 	neighbours = 64 // of a round
 	parents    = 3  // the best of all, which they are neighbours of
-	// trust is what a nat of the policy's log-probability counts beside a score.
-	trust = 0.03
 )
 
 // First is a policy's first choice for a program, of which nothing is measured: of what it
@@ -116,7 +114,7 @@ func (c *climb) add(all []played) {
 		if len(c.best) == parents && score <= c.best[parents-1].promise {
 			continue // no policy could make it more promising: a logarithm is 0 at most
 		}
-		c.best = append(c.best, candidate{fresh[i], score + trust*c.policy.LogProb(fresh[i].steps)})
+		c.best = append(c.best, candidate{fresh[i], Promise(score, c.policy.LogProb(fresh[i].steps))})
 		slices.SortStableFunc(c.best, func(a, b candidate) int { return cmp.Compare(b.promise, a.promise) })
 		c.best = c.best[:min(parents, len(c.best))]
 	}

@@ -28,6 +28,21 @@ func Arrays(parameters []*Parameter) []Array {
 	return out
 }
 
+// SaveParameters writes parameters into a file, as WriteSafetensors does.
+func SaveParameters(path string, parameters []*Parameter) error {
+	return WriteSafetensors(path, Arrays(parameters), nil)
+}
+
+// LoadParameters gives parameters what a file holds of those names and shapes. On an error
+// nothing has changed.
+func LoadParameters(path string, parameters []*Parameter) error {
+	file, err := ReadSafetensors(path)
+	if err != nil {
+		return err
+	}
+	return file.CopyTo(Arrays(parameters))
+}
+
 // Safetensors is the content of a file in the safetensors format.
 type Safetensors struct {
 	Path     string

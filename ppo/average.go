@@ -18,7 +18,7 @@ func (t *trainer) averaging() {
 
 // saveLearner writes the weights that learning goes on from.
 func (t *trainer) saveLearner(dir string) error {
-	return nn.WriteSafetensors(filepath.Join(dir, results.LearnerFile), nn.Arrays(t.agent.Parameters()), nil)
+	return nn.SaveParameters(filepath.Join(dir, results.LearnerFile), t.agent.Parameters())
 }
 
 // loadLearner makes the policy that learning goes on with.
@@ -26,12 +26,10 @@ func (t *trainer) loadLearner(c *Checkpoint) error {
 	if err := c.verify(results.LearnerFile); err != nil {
 		return err
 	}
-	file, err := nn.ReadSafetensors(filepath.Join(c.Dir, results.LearnerFile))
+	agent, err := policy.New(c.State.Model, c.State.Policy, newRand(0))
 	if err != nil {
 		return err
 	}
-	if t.agent, err = policy.New(c.State.Model, c.State.Policy, newRand(0)); err != nil {
-		return err
-	}
-	return file.CopyTo(nn.Arrays(t.agent.Parameters()))
+	t.agent = agent
+	return nn.LoadParameters(filepath.Join(c.Dir, results.LearnerFile), agent.Parameters())
 }

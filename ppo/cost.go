@@ -14,7 +14,7 @@ import (
 )
 
 // costFiles are those of a checkpoint that are the cost model's.
-var costFiles = []string{costmodel.ModelFile, costmodel.LearnerFile, costmodel.OptimizerFile, judgedFile}
+var costFiles = append(slices.Clone(costmodel.Files), judgedFile)
 
 // newCostModel makes one that knows nothing.
 func newCostModel(c Config) *costmodel.Model {
@@ -112,7 +112,7 @@ func (t *trainer) saveCosts(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(t.cost.Save(dir), t.cost.SaveLearner(dir), os.WriteFile(filepath.Join(dir, judgedFile), content, 0o644))
+	return errors.Join(t.cost.Save(dir), os.WriteFile(filepath.Join(dir, judgedFile), content, 0o644))
 }
 
 // loadCost reads the checkpoint's cost model, if it has one. One of an older version sees other

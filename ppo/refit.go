@@ -2,7 +2,6 @@ package ppo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -90,10 +89,10 @@ func (t *trainer) replaceCost(c *Checkpoint) error {
 		if err := os.CopyFS(dir, os.DirFS(c.Dir)); err != nil {
 			return err
 		}
-		if err := errors.Join(t.cost.Save(dir), t.cost.SaveLearner(dir)); err != nil {
+		if err := t.cost.Save(dir); err != nil {
 			return err
 		}
-		return c.State.write(dir, costmodel.ModelFile, costmodel.LearnerFile, costmodel.OptimizerFile)
+		return c.State.write(dir, costmodel.Files...)
 	})
 	return err
 }

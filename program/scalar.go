@@ -25,6 +25,12 @@ var scalarOperations = map[string]func(*Arithmetic) *int{
 	"math.powf":      func(c *Arithmetic) *int { return &c.Exp },
 }
 
+// CallsLibrary reports whether the body has operations that stay calls, of one element at a
+// time: compilation expands the others to arithmetic.
+func (o *Op) CallsLibrary() bool {
+	return slices.ContainsFunc(o.Body, func(in Instruction) bool { return in.Op == "math.log" || in.Op == "math.powf" })
+}
+
 // KnownScalar reports whether a body may hold the MLIR operation of that name.
 func KnownScalar(name string) bool { return scalarOperations[name] != nil }
 

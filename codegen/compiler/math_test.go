@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"nestling/codegen"
+	"nestling/program"
 	"nestling/schedule"
 )
 
@@ -29,6 +30,18 @@ func TestMathForTypes(t *testing.T) {
 			}
 		}
 		m.Close()
+	}
+}
+
+// What counts as an exponential is expanded or stays a call, and not both: models of what
+// schedules cost ask which.
+func TestMathIsExpandedOrCalled(t *testing.T) {
+	for _, name := range program.ScalarNames() {
+		o := program.Op{Body: []program.Instruction{{Op: name}}}
+		o.CountArithmetic()
+		if costly, function := o.Arith.Exp > 0, expanded[name] != ""; costly != (function != o.CallsLibrary()) {
+			t.Errorf("%s: counts as an exponential: %v, expanded: %v, a call: %v", name, costly, function, o.CallsLibrary())
+		}
 	}
 }
 
