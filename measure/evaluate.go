@@ -328,7 +328,7 @@ func (l *Lab) measure(ctx context.Context, j *job, r *process) (Outcome, error) 
 // converse is the conversation with a runner that wire.RunRequest describes.
 func (l *Lab) converse(ctx context.Context, j *job, r *process) (Outcome, error) {
 	deadline := time.Now().Add(j.plan.runLimit(j.Baseline))
-	within := func() limits { return limits{time.Until(deadline), l.options.MemoryLimit} }
+	within := func() limits { return limits{time: time.Until(deadline), memory: l.options.MemoryLimit} }
 	var first wire.FirstRun
 	if err := r.exchange(ctx, l.runRequest(j), &first, within()); err != nil {
 		return Outcome{}, err

@@ -185,6 +185,10 @@ func (l *Lab) Compile(ctx context.Context, request codegen.Request) (codegen.Res
 	return *response.Result, nil
 }
 
+// waitFactor times the processor time that a compiler may use is what it may take by the
+// clock: it has a share of a busy machine, or is stuck.
+const waitFactor = 5
+
 // ask has a compiler answer a request. The error is a *death if it did not
 // survive; any other error means that there is no compiler to be had.
 func (l *Lab) ask(ctx context.Context, request wire.CompileRequest) (wire.CompileResponse, error) {
@@ -201,7 +205,8 @@ func (l *Lab) askIn(ctx context.Context, s *slot, request wire.CompileRequest) (
 	if err := l.staff(ctx, s); err != nil {
 		return response, err
 	}
-	within := limits{l.options.CompileLimit + readingTime(request), l.options.MemoryLimit}
+	processor := l.options.CompileLimit + readingTime(request)
+	within := limits{time: waitFactor * processor, processor: processor, memory: l.options.MemoryLimit}
 	err := s.compiler.exchange(ctx, request, &response, within)
 	if err != nil || s.compiler.served >= l.options.RecycleAfter || s.compiler.resident() > l.options.RecycleBytes {
 		s.compiler.kill()

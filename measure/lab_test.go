@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nestling/codegen"
+	"nestling/measure/wire"
 	"nestling/program"
 	"nestling/schedule"
 	"nestling/schedule/scheduletest"
@@ -196,12 +198,12 @@ func TestCompilerKilled(t *testing.T) {
 }
 
 func TestCompilerHangs(t *testing.T) {
-	l := openLab(t, func(o *Options) { o.CompileLimit = 2 * time.Second })
+	l := openLab(t, func(o *Options) { o.CompileLimit = time.Second })
 	p, matmul := product(t, l)
 	pid := freezeCompiler(t, l).cmd.Process.Pid
 	first := Candidate{Program: p}
 	outcomes := evaluate(t, l, quick, first, Candidate{Program: p, Schedule: scheduletest.Parse(t, matmul+": T(8,0,0) NT")})
-	if outcomes[0].Status != Timeout || !strings.Contains(outcomes[0].Error, "no answer within 2") {
+	if outcomes[0].Status != Timeout || !strings.Contains(outcomes[0].Error, "no answer within 5") {
 		t.Errorf("%+v", outcomes[0])
 	}
 	if outcomes[1].Status != OK {
@@ -212,6 +214,35 @@ func TestCompilerHangs(t *testing.T) {
 	}
 	if again := evaluate(t, l, quick, first)[0]; again.Status != Timeout || !again.Cached {
 		t.Errorf("tried again in the same session: %+v", again)
+	}
+}
+
+// Only its own work counts against a compiler: not what a busy machine gives to others.
+func TestCompilerWaitsForTheProcessor(t *testing.T) {
+	l := openLab(t, func(o *Options) { o.CompileLimit = time.Second })
+	p, _ := product(t, l)
+	f := freezeCompiler(t, l)
+	f.whenAsked(func() { time.Sleep(2 * time.Second); f.signal(unix.SIGCONT) })
+	if o := evaluate(t, l, quick, Candidate{Program: p})[0]; o.Status != OK {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestCompilerWorksTooLong(t *testing.T) {
+	l := openLab(t, nil)
+	s := <-l.slots
+	defer func() { l.slots <- s }()
+	if err := l.staff(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	// A module that takes seconds to read.
+	endless := append([]byte("module {\n"), bytes.Repeat([]byte("func.func private @f()\n"), 1<<20)...)
+	request := wire.CompileRequest{Analyse: &wire.AnalyseRequest{Source: endless}}
+	var response wire.CompileResponse
+	within := limits{time: time.Minute, processor: 50 * time.Millisecond, memory: l.options.MemoryLimit}
+	d := asDeath(s.compiler.exchange(t.Context(), request, &response, within))
+	if d == nil || d.status != Timeout || !strings.Contains(d.reason, "within 50ms of processor time") {
+		t.Errorf("%v", d)
 	}
 }
 

@@ -143,9 +143,11 @@ type Options struct {
 	Database  string         // folder of the tuning database; "" for none
 	// FailureDir collects one folder per candidate that died or was wrong;
 	// "" for none.
-	FailureDir   string
-	CompileLimit time.Duration // per compilation; default 60 s
-	MemoryLimit  int64         // resident bytes of one worker; default a quarter of the machine's
+	FailureDir string
+	// CompileLimit is the processor time of one compilation, so that a busy machine fails
+	// none; by the clock it may take five times as long. Default 60 s.
+	CompileLimit time.Duration
+	MemoryLimit  int64 // resident bytes of one worker; default a quarter of the machine's
 	// RecycleAfter requests, or at RecycleBytes resident, a compiler is
 	// replaced: MLIR contexts never give memory back. Defaults 500 and 1 GiB.
 	RecycleAfter int

@@ -29,8 +29,9 @@ const (
 
 // limits of one exchange with a worker.
 type limits struct {
-	time   time.Duration
-	memory int64 // resident bytes
+	time      time.Duration // wall clock
+	processor time.Duration // of processor time, which others' work does not use up; 0: any
+	memory    int64         // resident bytes
 }
 
 // death is how a worker ended, or was ended, before it answered.
@@ -124,7 +125,7 @@ func tryStart(ctx context.Context, o Options, role string, extra *os.File) (*pro
 		return nil, errors.Join(err, requests.Close(), responses.Close())
 	}
 	go p.await()
-	if err := p.exchange(ctx, nil, &p.ready, limits{startLimit, o.MemoryLimit}); err != nil {
+	if err := p.exchange(ctx, nil, &p.ready, limits{time: startLimit, memory: o.MemoryLimit}); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -206,6 +207,7 @@ func (p *process) watch(ctx context.Context, l limits, answered <-chan struct{})
 	defer timeout.Stop()
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
+	before := p.processorTime()
 	for {
 		var d *death
 		select {
@@ -216,8 +218,12 @@ func (p *process) watch(ctx context.Context, l limits, answered <-chan struct{})
 		case <-timeout.C:
 			d = &death{status: Timeout, itself: true, reason: fmt.Sprintf("no answer within %v; killed", l.time.Round(time.Millisecond))}
 		case <-tick.C:
-			if held := p.resident(); held > l.memory {
+			held, used := p.resident(), p.processorTime()-before
+			switch {
+			case held > l.memory:
 				d = &death{status: Memory, itself: true, reason: fmt.Sprintf("held %d MiB of memory, allowed are %d; killed", held>>20, l.memory>>20)}
+			case l.processor > 0 && used > l.processor:
+				d = &death{status: Timeout, itself: true, reason: fmt.Sprintf("no answer within %v of processor time; killed", l.processor.Round(time.Millisecond))}
 			}
 		}
 		if d != nil {
@@ -242,6 +248,19 @@ func (p *process) resident() int64 {
 		return 0
 	}
 	return pages * int64(os.Getpagesize())
+}
+
+// processorTime is what all of the worker's threads have had of processors so far, 0 when
+// it is gone.
+func (p *process) processorTime() time.Duration {
+	// What clock_getcpuclockid gives for a process (linux/include/linux/posix-timers.h,
+	// CPUCLOCK_SCHED).
+	clock := int32(^p.cmd.Process.Pid<<3 | 2)
+	var t unix.Timespec
+	if err := unix.ClockGettime(clock, &t); err != nil {
+		return 0
+	}
+	return time.Duration(t.Nano())
 }
 
 // exitGrace is how long a worker that closed its pipe may take to be gone.
