@@ -18,7 +18,8 @@ import (
 )
 
 // Size is the length of the vector that describes an action: of the operation that it is
-// on, of its loops on average, and of what was chosen, all answers added up.
+// on, of its loops on average, and of what was chosen: all answers added up, but for the tile
+// or strip that they make, which the last one shows whole.
 const Size = env.OpSize + env.LoopSize + env.OptionSize
 
 // Features describe a schedule.
@@ -49,6 +50,9 @@ func describeActions(steps []env.Step) []float32 {
 			for j, v := range q.Options[s.Answers[i]] {
 				chosen[j] += v
 			}
+		}
+		if last := len(s.Questions) - 1; last >= 0 {
+			copy(env.SizesOf(chosen), env.SizesOf(s.Questions[last].Options[s.Answers[last]]))
 		}
 	}
 	return out

@@ -16,26 +16,35 @@ type nest struct {
 	runs   float64 // how often it is done, as a part of what is written out
 	pieces float64 // what threads take of it
 	speed  float64 // of how many threads it has the use
-	region bool    // threads are started for it
+	starts float64 // how often threads are started for it
 	tile   tile
 }
 
 func (v *view) newNest(of *schedule.Nest) *nest {
-	o := &v.program.Ops[of.Op]
-	n := &nest{view: v, Nest: of, op: o, runs: math.Max(1, float64(o.Runs)), pieces: 1}
+	n := v.bare(of)
 	for _, l := range of.Levels {
 		if l.Parallel {
 			n.pieces *= float64(l.Trips)
 		}
 	}
 	threads := math.Min(v.threads(), n.pieces)
-	if o.Code != "" || o.Inside > 0 {
-		n.pieces, threads = math.Max(1, float64(o.Pieces)), math.Max(1, float64(o.Shares))
+	if n.op.Code != "" || n.op.Inside > 0 {
+		n.pieces, threads = math.Max(1, float64(n.op.Pieces)), math.Max(1, float64(n.op.Shares))
+	}
+	if v.region(of.Op) < schedule.ParallelPays {
+		threads = 1
 	}
 	n.speed = shared(n.pieces, threads)
-	n.region = o.Inside == 0 && of.Into < 0 && n.speed > 1
-	n.tile = v.newTile(of)
+	if n.op.Inside == 0 && of.Into < 0 && n.speed > 1 {
+		n.starts = v.regions(of.Op)
+	}
 	return n
+}
+
+// bare is a nest without what threads make of it.
+func (v *view) bare(of *schedule.Nest) *nest {
+	o := &v.program.Ops[of.Op]
+	return &nest{view: v, Nest: of, op: o, runs: math.Max(1, float64(o.Runs)), pieces: 1, tile: v.newTile(of)}
 }
 
 // shared is how many times as fast threads are as one of them, if each does some of the
@@ -55,6 +64,8 @@ type tile struct {
 	registers  float64 // vectors that hold results
 	vectors    float64 // vector operations for one of a scalar
 	loads      float64 // vectors and scalars that are read
+	stores     float64 // the same of what is written
+	shuffles   float64 // that turn what is read along another loop
 	// Operands by how they are read along the lanes.
 	contiguous, broadcast, gathered float64
 }
@@ -71,25 +82,30 @@ func (v *view) newTile(n *schedule.Nest) tile {
 			t.reductions *= float64(size)
 		}
 	}
-	inVectors := float64((t.row+lanes-1)/lanes) / float64(t.row)
-	t.vectors = t.volume * inVectors
+	t.vectors = t.volume * float64((t.row+lanes-1)/lanes) / float64(t.row)
+	inRows := beside(t.row, lanes) / float64(t.row)
+	bare := &nest{view: v, Nest: n, op: o}
 	for _, operand := range o.Operands[:max(0, len(o.Operands)-1)] {
-		read := 1.0
-		for l, size := range n.Tile {
-			if operand.Map.Moves(l) {
-				read *= float64(size)
-			}
-		}
+		read := bare.elements(operand)
 		switch {
 		case t.lanes < 0 || !operand.Map.Moves(t.lanes):
 			t.broadcast++
 		case operand.Map.Consecutive(t.lanes):
 			t.contiguous++
-			read *= inVectors
+			read *= inRows
 		default:
 			t.gathered++
+			along := slices.IndexFunc(n.Order, operand.Map.Consecutive)
+			if along >= 0 && n.Tile[n.Order[along]] > 1 {
+				own := n.Tile[n.Order[along]]
+				t.shuffles += read / float64(own*t.row) * shuffled(float64(t.row), float64(own))
+				read *= beside(own, lanes) / float64(own)
+			}
 		}
 		t.loads += read
+	}
+	if len(o.Operands) > 0 {
+		t.stores = bare.elements(o.Init()) * inRows
 	}
 	return t
 }
@@ -146,9 +162,7 @@ func (e *estimate) total() float64 {
 
 func (n *nest) estimate() estimate {
 	e := estimate{compute: n.compute(), tiles: n.iterations() / n.tile.volume / n.speed, overhead: startNest * n.runs / n.speed}
-	if n.region {
-		e.overhead += startThreads
-	}
+	e.overhead += startThreads * n.starts
 	for c := range e.caches {
 		e.caches[c] = n.fill(c)
 	}
@@ -174,7 +188,12 @@ func (n *nest) compute() float64 {
 	switch lanes := float64(n.lanes()); {
 	case n.op.CallsLibrary(): // one after another, in vectors as well
 	case n.Vector:
-		cost /= lanes * math.Min(1, float64(n.tile.row)/lanes)
+		t := n.tile
+		moved := t.loads + t.stores*t.reductions/n.hoisted() + t.shuffles
+		if schedule.Contracts(n.op) {
+			moved = t.vectors // in the same instructions, or beside them
+		}
+		cost = ((cost-instruction)*t.vectors + instruction*moved) / t.volume
 	case n.vectorizes():
 		cost /= math.Max(1, lanes/2) // what LLVM makes of loops has a check and a rest
 	}
@@ -209,7 +228,7 @@ func (n *nest) fill(level int) cache {
 		c.bytes = n.passes(level)
 	} else {
 		for _, operand := range n.op.Operands {
-			if level == 0 || !n.near(operand, size) {
+			if level == 0 && !n.kept(operand) || level > 0 && !n.near(operand, size) {
 				c.bytes += n.traffic(operand, c.depth) * n.runs
 			}
 		}
@@ -227,13 +246,26 @@ func (n *nest) fits(level int) (depth int) {
 	for ; depth < len(n.Levels); depth++ {
 		inside, sum := n.extents(depth), 0.0
 		for i, operand := range n.op.Operands {
-			sum += n.footprint(operand, inside, n.sets(level, i, depth))
+			sum += n.footprint(operand, inside, n.sets(level, i, depth)) / n.shares(level, operand, depth)
 		}
 		if sum <= n.room(level) {
 			break
 		}
 	}
 	return depth
+}
+
+// shares is how many threads share what is touched of an operand within some levels, each with a
+// cache of its own.
+func (n *nest) shares(level int, operand program.Operand, depth int) float64 {
+	if level < 2 {
+		for _, l := range n.Levels[depth:] {
+			if l.Parallel && l.Loop >= 0 && operand.Map.Moves(l.Loop) {
+				return n.speed
+			}
+		}
+	}
+	return 1
 }
 
 // sets is how many sets a cache has that lines of an operand may crowd in; 0 where they do
@@ -282,6 +314,8 @@ func (n *nest) near(operand program.Operand, size float64) bool {
 		return needs <= size
 	case n.working <= size:
 		return true
+	case v.Kind == program.ValueEmpty:
+		return n.Into >= 0
 	case v.Kind != program.ValueResult:
 		return false
 	case n.op.Inside > 0 && n.program.Ops[v.Op].Inside == n.op.Inside:

@@ -10,7 +10,7 @@ import (
 )
 
 // NestSize is the length of the vector that describes a nest.
-const NestSize = 79
+const NestSize = 89
 
 // describeNests describes what a schedule makes of a program, a row for each operation that
 // runs: [nests, 1 + NestSize]. The first number of a row is the logarithm of the nanoseconds
@@ -34,13 +34,15 @@ type view struct {
 	program *program.Program
 	nests   []schedule.Nest // of each operation
 	machine schedule.Machine
-	working float64 // bytes that the program touches
+	working float64   // bytes that the program touches
+	alone   []float64 // of each outermost operation, as timeAlone has it
 }
 
 func newView(over *env.Episode) *view {
 	p, nests := over.Nests()
 	v := &view{program: p, nests: nests, machine: over.Machine()}
 	v.working = v.workingSet()
+	v.alone = v.timeAlone()
 	return v
 }
 
@@ -58,16 +60,18 @@ func (v *view) workingSet() float64 {
 		if v.program.Values[o.Result].Weight {
 			continue
 		}
-		touched[o.Result] = true
+		touched[o.Result] = v.nests[i].Into < 0 // or there are never more than parts of it
 		for _, operand := range o.Operands {
 			base := v.base(operand.Value)
-			touched[base] = true
+			if result := &v.program.Values[base]; result.Kind != program.ValueResult || v.nests[result.Op].Into < 0 {
+				touched[base] = true
+			}
 			written[base] = written[base] || operand.Init
 		}
 	}
 	sum := 0.0
-	for value := range touched {
-		if !written[value] {
+	for value, all := range touched {
+		if all && !written[value] {
 			sum += v.bytes(value) // whole numbers, the same in any order
 		}
 	}
@@ -160,7 +164,8 @@ func (w *writer) estimate(e estimate) {
 // place tells how often a nest runs, where, and on how many threads.
 func (w *writer) place(n *nest) {
 	w.put(scaled(n.iterations()), scaled(n.runs), scaled(n.pieces), math.Min(n.pieces, 64)/64, n.speed/n.threads())
-	w.flags(n.region, n.Into >= 0, n.op.Inside > 0, n.op.Code != "", n.op.Kind == "winograd", n.Vector, schedule.Contracts(n.op))
+	w.put(math.Max(-1, math.Min(1, math.Log2(n.view.region(n.Op)/schedule.ParallelPays)/8)), scaled(n.starts))
+	w.flags(n.starts > 0, n.Into >= 0, n.op.Inside > 0, n.op.Code != "", n.op.Kind == "winograd", n.Vector, schedule.Contracts(n.op))
 }
 
 // tile tells what vectors would do with the innermost tile.
@@ -169,6 +174,10 @@ func (w *writer) tile(n *nest) {
 	w.put(scaled(t.registers), math.Min(2, t.registers/32), scaled(t.vectors),
 		float64(t.row%lanes)/float64(lanes), scaled(float64(t.row)), math.Min(2, float64(t.row)/float64(4*lanes)))
 	w.flags(t.row < lanes, t.row%lanes == 0, t.registers > 28, t.registers < 8)
+	power := t.row&(t.row-1) == 0
+	w.flags(power, !power && t.row > lanes, n.handedOver(n.Op))
+	w.put(math.Min(2, beside(t.row, lanes)*float64(lanes)/float64(t.row)/4), math.Min(4, t.stores/t.vectors)/2, math.Min(8, t.shuffles/t.vectors)/4,
+		math.Min(4, t.loads/math.Max(1, t.volume)), math.Min(4, t.stores/math.Max(1, t.volume)))
 	hoisted := n.hoisted()
 	w.put(math.Min(4, t.loads/t.vectors), t.gathered/2, t.broadcast/2, t.contiguous/2,
 		scaled(hoisted), math.Min(4, 2*t.registers/t.vectors*t.reductions/hoisted), scaled(t.reductions))

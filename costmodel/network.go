@@ -14,7 +14,7 @@ type network struct {
 	each1, each2 nn.Linear // of an action
 	all, score   nn.Linear // of the sum over actions
 	nest1, nest2 nn.Linear // of a nest
-	error        nn.Linear // of the estimate of a nest's time
+	correction   nn.Linear // of the estimate of a nest's time
 }
 
 // newNetwork makes a network of zeros.
@@ -23,7 +23,7 @@ func newNetwork() *network {
 		each1: nn.NewLinear("each1", Size, width), each2: nn.NewLinear("each2", width, width),
 		all: nn.NewLinear("all", width, width), score: nn.NewLinear("score", width, 1),
 		nest1: nn.NewLinear("nest1", NestSize, width), nest2: nn.NewLinear("nest2", width, width),
-		error: nn.NewLinear("error", width, 1),
+		correction: nn.NewLinear("error", width, 1),
 	}
 }
 
@@ -37,7 +37,7 @@ func (n *network) begin(rng *rand.Rand) {
 
 func (n *network) parameters() []*nn.Parameter {
 	var out []*nn.Parameter
-	for _, l := range []nn.Linear{n.each1, n.each2, n.all, n.score, n.nest1, n.nest2, n.error} {
+	for _, l := range []nn.Linear{n.each1, n.each2, n.all, n.score, n.nest1, n.nest2, n.correction} {
 		out = append(out, l.Parameters()...)
 	}
 	return out
@@ -78,7 +78,7 @@ func (n *network) logTime(t *nn.Tape, of []Features, rng *rand.Rand) *nn.Tensor 
 	x := t.Constant(rows, len(estimates), NestSize)
 	x = drop(t, t.ReLU(n.nest1.Forward(t, x)), rng)
 	x = drop(t, t.ReLU(n.nest2.Forward(t, x)), rng)
-	return t.LogSumExpRows(t.Add(n.error.Forward(t, x), t.Constant(estimates, len(estimates), 1)), counts)
+	return t.LogSumExpRows(t.Add(n.correction.Forward(t, x), t.Constant(estimates, len(estimates), 1)), counts)
 }
 
 // dropped is the share of numbers that drop out. Of pairs of schedules of programs that

@@ -97,10 +97,10 @@ func TestPartsOfGroups(t *testing.T) {
 	p := b.Program("group", b.Add(product, b.Argument(96, 128)))
 	v := newView(over(t, p, "elementwise2: G(0)\n"))
 	around, part := v.find(t, "elementwise2.loop"), v.find(t, "matmul1")
-	if e := around.estimate(); e.total() > startThreads+startNest || !around.region {
+	if e := around.estimate(); e.total() > startThreads+startNest || around.starts != 1 {
 		t.Errorf("what is around the parts takes %g ns: %+v", e.total(), e)
 	}
-	if part.runs != 96 || part.pieces != 96 || part.speed != 2 || part.region {
+	if part.runs != 96 || part.pieces != 96 || part.speed != 2 || part.starts > 0 {
 		t.Errorf("a part: %g runs in %g pieces, %g times as fast as one thread", part.runs, part.pieces, part.speed)
 	}
 	if sum := v.find(t, "elementwise2"); !sum.near(sum.op.Operands[0], sum.room(0)) {

@@ -12,11 +12,12 @@ import (
 func (e *Episode) Observe() *Observation {
 	o := &Observation{Rewriting: e.Rewriting()}
 	op := e.op()
-	for _, other := range nearest(e.self().Consumers, (MaxOps-1)/2) {
+	consumers := e.self().Consumers // the nearest first
+	for _, other := range consumers[:min(len(consumers), (MaxOps-1)/2)] {
 		o.Ops = append(o.Ops, e.view(other, op))
 	}
-	producers := nearest(e.self().Producers, MaxOps-1-len(o.Ops))
-	for _, other := range producers {
+	producers := e.self().Producers // the nearest last
+	for _, other := range producers[max(0, len(producers)-(MaxOps-1-len(o.Ops))):] {
 		o.Ops = append(o.Ops, e.view(other, op))
 	}
 	o.Ops = append(o.Ops, e.view(op, op))
@@ -25,9 +26,6 @@ func (e *Episode) Observe() *Observation {
 	}
 	return o
 }
-
-// nearest keeps the last of some operations: those next to the current one.
-func nearest(ops []int, n int) []int { return ops[max(0, len(ops)-n):] }
 
 // writer fills a vector from left to right.
 type writer struct{ rest []float32 }

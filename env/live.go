@@ -18,8 +18,8 @@ type Lab interface {
 }
 
 // Live judges schedules by compiling, checking and timing them. The default
-// schedule of each program is measured once, before its first candidate. A
-// Live is not safe for concurrent use: no two timings run at once.
+// schedule of each program is measured before its first candidate, and again beside what
+// Again confirms. A Live is not safe for concurrent use: no two timings run at once.
 type Live struct {
 	lab       Lab
 	plan      measure.Plan

@@ -73,6 +73,10 @@ const (
 	OptionSize = sizeAt + sizes + OperandSize + numberSize + usualSize
 )
 
+// SizesOf are the numbers of an option, [OptionSize], that describe the tile or the strip which
+// it would make.
+func SizesOf(option []float32) []float32 { return option[sizeAt : sizeAt+sizes] }
+
 // kindIndex is the place of an action in one-hot vectors; that of going on is the last.
 // Parts has none: it is for reductions to a single element alone, where the default
 // schedule makes it, and no agent is offered it.

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"nestling/env"
+	"nestling/env/envtest"
 	"nestling/program"
 	"nestling/schedule"
 )
@@ -51,6 +52,33 @@ func TestUsualAnswersMakeTheDefaultSchedule(t *testing.T) {
 			t.Fatalf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	})
+}
+
+// A rule of the default schedule whose rewrite cannot be made does not hide those after it: what
+// multiplies a convolution's result by another tensor does not fold into its weights.
+func TestUsualRewriteAfterOneThatCannotBe(t *testing.T) {
+	var b envtest.Builder
+	convolution := b.Convolution(b.Argument(2, 32, 33, 33), b.Argument(32, 32, 3, 3), 2)
+	p := b.Program("scaled", b.Add(convolution, b.Argument(b.Shape(convolution)...)))
+	scale := &p.Ops[len(p.Ops)-1]
+	scale.Arith, scale.Body[0].Op = program.Arithmetic{Mul: 1}, "arith.mulf"
+	want := schedule.Default(p, machine)
+	if !slices.ContainsFunc(want, func(o schedule.OpSchedule) bool { return o.Actions[0].Kind == schedule.Layout }) {
+		t.Fatalf("the default schedule lays nothing out, and this tests nothing:\n%s", want)
+	}
+	e := env.NewSpace(p, machine, env.Rules{}).NewEpisode()
+	for !e.Done() {
+		usual, _ := usualOf(e)
+		if len(usual) != 1 {
+			t.Fatalf("%s: as usual are %v", e.Asked(), usual)
+		}
+		if _, err := e.Answer(usual[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := e.Schedule(); !slices.Equal(lines(got), lines(want)) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
 }
 
 func lines(s schedule.Schedule) []string {

@@ -230,8 +230,8 @@ func (t *trainer) resume(dir string) error {
 	if err == nil {
 		err = t.replay()
 	}
-	if err == nil && !elsewhere {
-		err = t.loadCosts(c)
+	if err == nil {
+		err = t.loadCosts(c, elsewhere)
 	}
 	if err != nil {
 		return fmt.Errorf("checkpoint %s: %w%s", dir, err, offer(dir))

@@ -134,8 +134,9 @@ func (c *Checkpoint) loadCost() error {
 }
 
 // loadCosts restores what saveCosts wrote, as far as that is of use: of an older version, which
-// saw other features, what it has judged.
-func (t *trainer) loadCosts(c *Checkpoint) error {
+// saw other features, what it has judged; from elsewhere, where other schedules are fast, what
+// has been learned.
+func (t *trainer) loadCosts(c *Checkpoint, elsewhere bool) error {
 	if t.cost == nil {
 		return nil
 	}
@@ -144,6 +145,9 @@ func (t *trainer) loadCosts(c *Checkpoint) error {
 		if err := t.loadCostLearner(c); err != nil {
 			return err
 		}
+	}
+	if elsewhere {
+		return nil
 	}
 	judged, err := c.readJudged()
 	t.takeJudged(judged)

@@ -1,6 +1,7 @@
 package ppo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -65,7 +66,11 @@ func (t *trainer) know(p *program.Program, ratios map[string]float64) {
 	if !found {
 		return
 	}
-	for _, text := range slices.Sorted(maps.Keys(ratios)) {
+	// Schedules that begin alike are not next to each other: of many, some of all kinds stay.
+	texts := slices.SortedFunc(maps.Keys(ratios), func(a, b string) int {
+		return cmp.Or(cmp.Compare(textSum(a), textSum(b)), cmp.Compare(a, b))
+	})
+	for _, text := range texts {
 		s, err := schedule.Parse(text)
 		if err != nil || text == t.usual(p).text {
 			continue

@@ -56,18 +56,17 @@ var rewriteRules = []func(operation) []Action{
 	foldNorms, splitPanels, layPanels, layGatheredOut, layStridedOut, cutLanes, cutRows, cutLong, reduceInParts, groupImages,
 }
 
-// DefaultRewrites is what Default would rewrite next of an operation, were the program it
-// was given this one; nil if nothing.
-func DefaultRewrites(p *program.Program, op int, m Machine) []Action {
+// DefaultRewrites are what Default would do next to an operation, were the program it was given
+// this one: the first of them that can be done. Rules may ask for more than that, one after the
+// other, and for what cannot be done.
+func DefaultRewrites(p *program.Program, op int, m Machine) (actions []Action) {
 	if fixed(&p.Ops[op]) {
 		return nil
 	}
 	for _, rule := range rewriteRules {
-		if actions := rule(operation{p, &p.Ops[op], m}); len(actions) > 0 {
-			return actions
-		}
+		actions = append(actions, rule(operation{p, &p.Ops[op], m})...)
 	}
-	return nil
+	return actions
 }
 
 // rewriteAll applies rewrites of one operation, all or none.

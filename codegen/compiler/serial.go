@@ -4,18 +4,14 @@ import (
 	"math"
 
 	"nestling/mlir"
+	"nestling/schedule"
 )
-
-// parallelPays is the time, in nanoseconds on one thread, from which a parallel
-// loop is worth a parallel region: to open and close one costs some microseconds, and
-// some tens of them where a thread that sleeps has to be woken.
-const parallelPays = 60e3
 
 // serialiseSmall makes parallel loops that are not worth a region, or that stand
 // inside another, serial. What a loop costs is estimated from its trip counts.
 func (j *job) serialiseSmall() error {
 	for _, op := range j.module.Operation().Nested() {
-		if op.Name() != "scf.parallel" || (!insideParallel(op) && cost(op) >= parallelPays) {
+		if op.Name() != "scf.parallel" || (!insideParallel(op) && cost(op) >= schedule.ParallelPays) {
 			continue
 		}
 		if err := j.serialise(op); err != nil {
