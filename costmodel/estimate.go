@@ -55,61 +55,6 @@ func shared(pieces, threads float64) float64 {
 
 func (n *nest) iterations() float64 { return n.op.Iterations() * n.runs }
 
-// tile is the innermost tile as vectors see it.
-type tile struct {
-	lanes      int     // the loop that vectors run along, -1 if there is none
-	row        int     // iterations of that
-	volume     float64 // of all loops
-	reductions float64 // of those over reductions
-	registers  float64 // vectors that hold results
-	vectors    float64 // vector operations for one of a scalar
-	loads      float64 // vectors and scalars that are read
-	stores     float64 // the same of what is written
-	shuffles   float64 // that turn what is read along another loop
-	// Operands by how they are read along the lanes.
-	contiguous, broadcast, gathered float64
-}
-
-func (v *view) newTile(n *schedule.Nest) tile {
-	o, lanes := &v.program.Ops[n.Op], v.lanes()
-	t := tile{lanes: schedule.Lanes(o), row: 1, volume: 1, reductions: 1, registers: schedule.Registers(o, n.Tile, lanes)}
-	if t.lanes >= 0 {
-		t.row = n.Tile[t.lanes]
-	}
-	for l, size := range n.Tile {
-		t.volume *= float64(size)
-		if o.Loops[l].Iterator != program.Parallel {
-			t.reductions *= float64(size)
-		}
-	}
-	t.vectors = t.volume * float64((t.row+lanes-1)/lanes) / float64(t.row)
-	inRows := beside(t.row, lanes) / float64(t.row)
-	bare := &nest{view: v, Nest: n, op: o}
-	for _, operand := range o.Operands[:max(0, len(o.Operands)-1)] {
-		read := bare.elements(operand)
-		switch {
-		case t.lanes < 0 || !operand.Map.Moves(t.lanes):
-			t.broadcast++
-		case operand.Map.Consecutive(t.lanes):
-			t.contiguous++
-			read *= inRows
-		default:
-			t.gathered++
-			along := slices.IndexFunc(n.Order, operand.Map.Consecutive)
-			if along >= 0 && n.Tile[n.Order[along]] > 1 {
-				own := n.Tile[n.Order[along]]
-				t.shuffles += read / float64(own*t.row) * shuffled(float64(t.row), float64(own))
-				read *= beside(own, lanes) / float64(own)
-			}
-		}
-		t.loads += read
-	}
-	if len(o.Operands) > 0 {
-		t.stores = bare.elements(o.Init()) * inRows
-	}
-	return t
-}
-
 // hoisted is over how many reductions results stay in registers: those of the tile, and of
 // the loops directly around it.
 func (n *nest) hoisted() float64 {

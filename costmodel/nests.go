@@ -176,7 +176,7 @@ func (w *writer) tile(n *nest) {
 	w.flags(t.row < lanes, t.row%lanes == 0, t.registers > 28, t.registers < 8)
 	power := t.row&(t.row-1) == 0
 	w.flags(power, !power && t.row > lanes, n.handedOver(n.Op))
-	w.put(math.Min(2, beside(t.row, lanes)*float64(lanes)/float64(t.row)/4), math.Min(4, t.stores/t.vectors)/2, math.Min(8, t.shuffles/t.vectors)/4,
+	w.put(math.Min(2, pieces(t.row, lanes)*float64(lanes)/float64(t.row)/4), math.Min(4, t.stores/t.vectors)/2, math.Min(8, t.shuffles/t.vectors)/4,
 		math.Min(4, t.loads/math.Max(1, t.volume)), math.Min(4, t.stores/math.Max(1, t.volume)))
 	hoisted := n.hoisted()
 	w.put(math.Min(4, t.loads/t.vectors), t.gathered/2, t.broadcast/2, t.contiguous/2,
