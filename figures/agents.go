@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,7 +94,7 @@ func trainingsOf(agents []history) []history {
 func writeTrainings(w io.Writer, trainings []history) {
 	fmt.Fprint(w, "An agent with a teacher learns from the start what the teacher has found: its time and its schedules count the teacher's before its own. "+
 		"All other columns are of the one training. The settings are those that differ from the command's own.\n\n")
-	fmt.Fprint(w, "| model | run | command | time | schedules | iterations | new schedules a second | failed | network's share | mean reward of the last 10 | entropy |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprint(w, "| model | run | command | time | schedules | iterations | new schedules a second | failed | network's share | mean reward of the last 10 | entropy, mean of about 5 iterations |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, h := range trainings {
 		s := h.own()
 		over := ""
@@ -101,11 +102,24 @@ func writeTrainings(w io.Writer, trainings []history) {
 			over = " over unscheduled loops"
 		}
 		last := s.last()
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %d | %.1f | %d | %.0f %% | %.2f%s | %.2f, at first %.2f |\n",
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %d | %.1f | %d | %.0f %% | %.2f%s | %s |\n",
 			agentName(h), near(s.run.Dir), s.command(), h.time(), h.trials(), last.Iteration,
-			float64(s.fresh)/last.Elapsed, s.failed, 100*s.network/last.Elapsed, s.recentReward(), over, last.Entropy, s.log[0].Entropy)
+			float64(s.fresh)/last.Elapsed, s.failed, 100*s.network/last.Elapsed, s.recentReward(), over, s.entropy())
 	}
 	fmt.Fprintln(w)
+}
+
+// entropy tells how certain the policy was at last, at most, and at first. Logs of before have
+// no means.
+func (s stage) entropy() string {
+	first, least := s.log[0].Entropy, math.Inf(1)
+	if s.last().EntropyAverage == 0 {
+		return fmt.Sprintf("%.2f in the last one, at first %.2f", s.last().Entropy, first)
+	}
+	for _, m := range s.log {
+		least = math.Min(least, m.EntropyAverage)
+	}
+	return fmt.Sprintf("%.2f, least %.2f (%.0f %%), at first %.2f", s.last().EntropyAverage, least, 100*least/first, first)
 }
 
 // recentReward is the mean over the last iterations.

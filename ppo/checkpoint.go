@@ -32,7 +32,8 @@ type State struct {
 	Schedules          int                     `json:"schedules"` // judged so far
 	Random             []byte                  `json:"random"`    // state of the random source
 	EntropyCoefficient float64                 `json:"entropy_coefficient"`
-	FirstEntropy       float64                 `json:"first_entropy"` // of the first iteration
+	FirstEntropy       float64                 `json:"first_entropy"`   // of the first iteration
+	EntropyAverage     float64                 `json:"entropy_average"` // Metrics.EntropyAverage of the last one
 	Recent             []float64               `json:"recent_rewards"`
 	Validated          []float64               `json:"recent_validations"`
 	Best               float64                 `json:"best"` // largest mean of recent rewards, on validation programs if there are any

@@ -55,9 +55,10 @@ type Metrics struct {
 	CachedPerSecond float64        `json:"schedules_cached_per_s"`
 	NetworkShare    float64        `json:"network_share"` // of the time
 
-	Entropy            float64 `json:"entropy"` // mean over answers, nats
+	Entropy            float64 `json:"entropy"`         // mean over answers, nats
+	EntropyAverage     float64 `json:"entropy_average"` // running mean over iterations
 	EntropyCoefficient float64 `json:"entropy_coefficient"`
-	Collapsing         bool    `json:"collapsing"` // entropy is below its floor
+	Collapsing         bool    `json:"collapsing"` // that mean is below its floor
 	// Kinds is how often each kind was chosen, as a share of the decisions for one.
 	Kinds map[schedule.Kind]float64 `json:"kinds"`
 
@@ -173,6 +174,7 @@ func (m *Metrics) curves() map[string]float64 {
 		"reward/mean": m.Reward, "reward/known": m.Known, "reward/average": m.RewardAverage, "reward/stddev": m.RewardStdDev, "reward/uncertainty": m.Uncertainty,
 		"speedup/geometric_mean": m.Speedup, "speedup/best": m.BestSpeedup,
 		"entropy/answer":      m.Entropy,
+		"entropy/average":     m.EntropyAverage,
 		"entropy/coefficient": m.EntropyCoefficient,
 		"entropy/collapsing":  collapsing,
 		"update/kl":           m.KL, "update/clip_fraction": m.ClipFraction, "update/policy_loss": m.PolicyLoss,

@@ -60,8 +60,8 @@ type Config struct {
 	Averaging          float64 `json:"averaging"`           // share that the running mean of the weights keeps of itself in an iteration; 0: no mean
 	EntropyCoefficient float64 `json:"entropy_coefficient"` // least weight of the entropy bonus
 	MaximumCoefficient float64 `json:"maximum_coefficient"` // largest weight that the collapse guard gives it
-	EntropyFloor       float64 `json:"entropy_floor"`       // share of the first iteration's entropy that the guard defends
-	GuardMargin        float64 `json:"guard_margin"`        // times its floor, from where on entropy is guarded: iterations have different programs, and it is to stay above in all
+	EntropyFloor       float64 `json:"entropy_floor"`       // of the running mean of entropy, as a share of the first iteration's: below, the policy collapses
+	GuardMargin        float64 `json:"guard_margin"`        // times its floor, from where on the entropy of an iteration is guarded
 	PatienceIterations int     `json:"patience_iterations"` // ends after so many without a better mean reward; 0: never
 	AveragedIterations int     `json:"averaged_iterations"` // the mean reward is over so many iterations
 	ValidateEvery      int     `json:"validate_every"`      // iterations from one look at the validation programs to the next
@@ -75,7 +75,7 @@ func Defaults() Config {
 		CostModel: true, CostSchedules: 40, CostUpdates: 12, CostBatch: 16, LearningRate: 7e-4, RateDecay: 300, Epochs: 4, Minibatch: 64, WeightDecay: 0.1,
 		Clip: 0.2, ValueCoefficient: 0.5, Discount: 1, Lambda: 0.95,
 		TargetKL: 0.04, GradientClip: 0.5, Imitation: 0.3, Demonstrations: true, Confirm: true, ClearlyBetter: 0.01, PlainShare: 0.1, Rehearsals: 6, Averaging: 0.95,
-		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.07, GuardMargin: 2.2,
+		EntropyCoefficient: 0.04, MaximumCoefficient: 0.3, EntropyFloor: 0.12, GuardMargin: 1.28,
 		AveragedIterations: 5, ValidateEvery: 15, Validations: 3,
 	}
 }
@@ -523,12 +523,20 @@ func (e *episode) advantages(discount, lambda float64) {
 	}
 }
 
+// entropyIterations is over about how many iterations the running mean of entropy is: each has
+// programs of its own, and the entropy of one may be a third of the next one's.
+const entropyIterations = 5
+
 // guardEntropy raises the weight of the entropy bonus while the policy's entropy
 // is near its floor or below, and lets it fall back above: a policy that has become
 // certain of everything never learns again.
 func (t *trainer) guardEntropy(m *Metrics) {
-	floor := t.Config.EntropyFloor * t.state.FirstEntropy
-	m.Collapsing = m.Entropy < floor
+	floor, average := t.Config.EntropyFloor*t.state.FirstEntropy, &t.state.EntropyAverage
+	if *average == 0 {
+		*average = m.Entropy
+	}
+	*average += (m.Entropy - *average) / entropyIterations
+	m.EntropyAverage, m.Collapsing = *average, *average < floor
 	t.certain = m.Entropy < t.Config.GuardMargin*floor
 	c := &t.state.EntropyCoefficient
 	if t.certain {

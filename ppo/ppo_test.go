@@ -488,7 +488,14 @@ func TestCollapseGuardRaisesTheEntropyCoefficient(t *testing.T) {
 	if c := tr.state.EntropyCoefficient; c != tr.Config.EntropyCoefficient {
 		t.Errorf("coefficient %g after recovery, want the least", c)
 	}
-	near := Metrics{Entropy: 1.8 * floor}
+	brief := Metrics{Entropy: 0.5 * floor}
+	if tr.guardEntropy(&brief); brief.Collapsing {
+		t.Errorf("an entropy of %g in one iteration, 3 in all before, is taken for a collapse", brief.Entropy)
+	}
+	for range 10 {
+		tr.guardEntropy(&Metrics{Entropy: 3})
+	}
+	near := Metrics{Entropy: 1.2 * floor}
 	tr.guardEntropy(&near)
 	if c := tr.state.EntropyCoefficient; c <= tr.Config.EntropyCoefficient || near.Collapsing {
 		t.Errorf("coefficient %g for an entropy of %g with a floor of %g, collapsing: %t; want more than the least, and no collapse yet", c, near.Entropy, floor, near.Collapsing)
