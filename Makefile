@@ -49,7 +49,7 @@ bench: build ## measure schedules beside PyTorch, and Nestling itself; write doc
 	bin/nestling curve --out docs/images/learning.png
 	bin/nestling bench figures --speeds bin/bench.txt --curve images/learning.png --out docs/results.md
 
-# SEEDS, MINUTES and others can be set: see scripts/agents.sh. Four hours as it is.
+# SEEDS, MINUTES and others can be set: see scripts/agents.sh. Seven hours as it is.
 agents: build ## train and evaluate agents of each model from nothing; write docs/agents.md
 	scripts/agents.sh
 

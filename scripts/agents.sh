@@ -5,15 +5,16 @@
 #   the paper's     its preset, MINUTES
 #   other models    each TAUGHT minutes, from the schedules that the first LSTM met
 #
-# Each is then evaluated on the nine benchmarks beside searches of NINE schedules, and on
-# generated test programs beside TEST, the first LSTM beside LONG.
+# LSTMs and the paper's are then evaluated on the nine benchmarks beside searches of NINE
+# schedules, the first LSTM on generated test programs beside LONG and the paper's beside TEST.
+# The other models are, on both, beside searches of OTHERS: by 1 of their first choices alone.
 #
 # Killed and called again it goes on where it was; STATE says where that is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 SEEDS=${SEEDS:-3} MINUTES=${MINUTES:-45} TAUGHT=${TAUGHT:-13} PROGRAMS=${PROGRAMS:-1000}
-NINE=${NINE:-64} TEST=${TEST:-50} LONG=${LONG:-256}
+NINE=${NINE:-64} TEST=${TEST:-50} LONG=${LONG:-256} OTHERS=${OTHERS:-1}
 STATE=${STATE:-results/agents} PAGE=${PAGE:-docs/agents.md}
 mkdir -p "$STATE"
 
@@ -46,15 +47,17 @@ for model in distilbert gpt-2 convnext; do
   agent "$model" "$TAUGHT" --model "$model" --programs "$PROGRAMS" --seed 1 \
     --teacher "$(cat "$STATE/lstm-1")" --config docs/examples/taught.json
 done
-names+=(distilbert gpt-2 convnext paper)
 
-for name in "${names[@]}"; do
+for name in "${names[@]}" paper; do
   evaluated "$name" nine "$NINE"
 done
 evaluated lstm-1 test "$LONG"
-for name in distilbert gpt-2 convnext paper; do
-  evaluated "$name" test "$TEST"
+evaluated paper test "$TEST"
+for name in distilbert gpt-2 convnext; do
+  evaluated "$name" nine "$OTHERS"
+  evaluated "$name" test "$OTHERS"
 done
+names+=(distilbert gpt-2 convnext paper)
 
 runs=()
 for name in "${names[@]}"; do
