@@ -31,12 +31,12 @@ func (v *view) newNest(of *schedule.Nest) *nest {
 	if n.op.Code != "" || n.op.Inside > 0 {
 		n.pieces, threads = math.Max(1, float64(n.op.Pieces)), math.Max(1, float64(n.op.Shares))
 	}
-	if v.region(of.Op) < schedule.ParallelPays {
+	if v.regionTime(of.Op) < schedule.ParallelPays {
 		threads = 1
 	}
 	n.speed = shared(n.pieces, threads)
 	if n.op.Inside == 0 && of.Into < 0 && n.speed > 1 {
-		n.starts = v.regions(of.Op)
+		n.starts = v.startsOf(of.Op)
 	}
 	return n
 }
@@ -44,7 +44,7 @@ func (v *view) newNest(of *schedule.Nest) *nest {
 // bare is a nest without what threads make of it.
 func (v *view) bare(of *schedule.Nest) *nest {
 	o := &v.program.Ops[of.Op]
-	return &nest{view: v, Nest: of, op: o, runs: math.Max(1, float64(o.Runs)), pieces: 1, tile: v.newTile(of)}
+	return &nest{view: v, Nest: of, op: o, runs: math.Max(1, float64(o.Runs)), pieces: 1, tile: v.tiles[of.Op]}
 }
 
 // shared is how many times as fast threads are as one of them, if each does some of the

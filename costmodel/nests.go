@@ -35,6 +35,7 @@ type view struct {
 	nests   []schedule.Nest // of each operation
 	machine schedule.Machine
 	working float64   // bytes that the program touches
+	tiles   []tile    // of each operation
 	alone   []float64 // of each outermost operation, as timeAlone has it
 }
 
@@ -42,6 +43,9 @@ func newView(over *env.Episode) *view {
 	p, nests := over.Nests()
 	v := &view{program: p, nests: nests, machine: over.Machine()}
 	v.working = v.workingSet()
+	for i := range nests {
+		v.tiles = append(v.tiles, v.newTile(&nests[i]))
+	}
 	v.alone = v.timeAlone()
 	return v
 }
@@ -164,7 +168,7 @@ func (w *writer) estimate(e estimate) {
 // place tells how often a nest runs, where, and on how many threads.
 func (w *writer) place(n *nest) {
 	w.put(scaled(n.iterations()), scaled(n.runs), scaled(n.pieces), math.Min(n.pieces, 64)/64, n.speed/n.threads())
-	w.put(math.Max(-1, math.Min(1, math.Log2(n.view.region(n.Op)/schedule.ParallelPays)/8)), scaled(n.starts))
+	w.put(math.Max(-1, math.Min(1, math.Log2(n.regionTime(n.Op)/schedule.ParallelPays)/8)), scaled(n.starts))
 	w.flags(n.starts > 0, n.Into >= 0, n.op.Inside > 0, n.op.Code != "", n.op.Kind == "winograd", n.Vector, schedule.Contracts(n.op))
 }
 
@@ -176,7 +180,7 @@ func (w *writer) tile(n *nest) {
 	w.flags(t.row < lanes, t.row%lanes == 0, t.registers > 28, t.registers < 8)
 	power := t.row&(t.row-1) == 0
 	w.flags(power, !power && t.row > lanes, n.handedOver(n.Op))
-	w.put(math.Min(2, pieces(t.row, lanes)*float64(lanes)/float64(t.row)/4), math.Min(4, t.stores/t.vectors)/2, math.Min(8, t.shuffles/t.vectors)/4,
+	w.put(math.Min(2, inRow(t.row, lanes)*float64(lanes)/4), math.Min(4, t.stores/t.vectors)/2, math.Min(8, t.shuffles/t.vectors)/4,
 		math.Min(4, t.loads/math.Max(1, t.volume)), math.Min(4, t.stores/math.Max(1, t.volume)))
 	hoisted := n.hoisted()
 	w.put(math.Min(4, t.loads/t.vectors), t.gathered/2, t.broadcast/2, t.contiguous/2,

@@ -6,16 +6,11 @@ import (
 	"nestling/schedule"
 )
 
-// Code generation makes parallel loops serial that are over sooner than schedule.ParallelPays.
-// These are its costs in nanoseconds (codegen/compiler/serial.go), of what it is going to find.
+// Code generation makes parallel loops serial that are over sooner than schedule.ParallelPays,
+// by its costs of what it finds (codegen/compiler/serial.go). This is what it is going to find.
 const (
-	scalarCost      = 0.5
-	vectorCost      = 1.0 / 32  // of an element
-	simpleCost      = 1.0 / 128 // of an element that is added, multiplied or compared
-	contractionCost = 1.0 / 64  // of a multiply-add
-	vectorizedShare = 1.0 / 8   // of scalars in a loop that LLVM makes vectors of
-	transformCost   = 0.8       // of an element that is transformed
-	addressing      = 1.55      // times all that, with what finds places: the median of 300 programs
+	transformCost = 0.8  // nanoseconds of an element that is transformed
+	addressing    = 1.55 // times all that, with what finds places: the median of 300 programs
 )
 
 // outermost is the operation whose loops, or what is written out for it, are around all others
@@ -38,9 +33,9 @@ func (v *view) timeAlone() []float64 {
 	return out
 }
 
-// regions is how often an outermost operation starts threads, by the loops outside of its
+// startsOf is how often an outermost operation starts threads, by the loops outside of its
 // first parallel one.
-func (v *view) regions(op int) float64 {
+func (v *view) startsOf(op int) float64 {
 	starts := 1.0
 	for _, l := range v.nests[op].Levels {
 		if l.Parallel {
@@ -51,11 +46,11 @@ func (v *view) regions(op int) float64 {
 	return starts
 }
 
-// region is how long code generation takes what is done in one parallel region to be, of
+// regionTime is how long code generation takes what is done in one parallel region to be, of
 // which an operation is a part.
-func (v *view) region(op int) float64 {
+func (v *view) regionTime(op int) float64 {
 	op = v.outermost(op)
-	return v.alone[op] / v.regions(op)
+	return v.alone[op] / v.startsOf(op)
 }
 
 func (n *nest) oneThread() float64 {
@@ -78,15 +73,15 @@ func (n *nest) oneThread() float64 {
 			}
 			moved += elements
 		}
-		each := simpleCost*simple + vectorCost*others
+		each := schedule.SimpleCost*simple + schedule.VectorCost*others
 		if schedule.Contracts(o) {
-			each = contractionCost
+			each = schedule.ContractionCost
 		}
-		return n.iterations() * (each + vectorCost*moved/n.tile.volume)
+		return n.iterations() * (each + schedule.VectorCost*moved/n.tile.volume)
 	default:
-		cost := scalarCost * (simple + others + float64(len(o.Operands)))
+		cost := schedule.ScalarCost * (simple + others + float64(len(o.Operands)))
 		if n.innermostSerial() {
-			cost *= vectorizedShare
+			cost *= schedule.VectorizedShare
 		}
 		return n.iterations() * cost
 	}

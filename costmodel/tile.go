@@ -2,7 +2,6 @@ package costmodel
 
 import (
 	"math"
-	"math/bits"
 	"slices"
 
 	"nestling/program"
@@ -41,7 +40,7 @@ func (v *view) newTile(n *schedule.Nest) tile {
 		t.read(operand, n, lanes)
 	}
 	if len(o.Operands) > 0 {
-		t.stores = elements(n, o.Init()) * pieces(t.row, lanes) / float64(t.row)
+		t.stores = elements(n, o.Init()) * inRow(t.row, lanes)
 	}
 	return t
 }
@@ -54,14 +53,14 @@ func (t *tile) read(operand program.Operand, n *schedule.Nest, lanes int) {
 		t.broadcast++
 	case operand.Map.Consecutive(t.lanes):
 		t.contiguous++
-		loads *= pieces(t.row, lanes) / float64(t.row)
+		loads *= inRow(t.row, lanes)
 	default:
 		t.gathered++
 		along := slices.IndexFunc(n.Order, operand.Map.Consecutive)
 		if along >= 0 && n.Tile[n.Order[along]] > 1 {
 			own := n.Tile[n.Order[along]]
 			t.shuffles += loads / float64(own*t.row) * shuffled(float64(t.row), float64(own))
-			loads *= pieces(own, lanes) / float64(own)
+			loads *= inRow(own, lanes)
 		}
 	}
 	t.loads += loads
@@ -84,10 +83,9 @@ func elements(n *schedule.Nest, operand program.Operand) float64 {
 	return product
 }
 
-// pieces is how many vectors and parts of vectors hold a row of so many elements: whole ones,
-// then halves, quarters and so on.
-func pieces(row, lanes int) float64 {
-	return float64(row/lanes + bits.OnesCount(uint(row%lanes)))
+// inRow is how many vector registers an element takes in a row of so many of them.
+func inRow(row, lanes int) float64 {
+	return float64(schedule.RowRegisters(row, lanes)) / float64(row)
 }
 
 // shuffled is how many shuffles turn blocks of so many rows of so many elements: of squares of

@@ -32,7 +32,7 @@ func TestHandedOver(t *testing.T) {
 
 func TestPiecesOfRows(t *testing.T) {
 	for row, want := range map[int]float64{1: 1, 3: 2, 16: 1, 17: 2, 28: 3, 31: 5, 32: 2} {
-		if got := pieces(row, 16); got != want {
+		if got := inRow(row, 16) * float64(row); got != want {
 			t.Errorf("%d elements are in %g vectors and parts of vectors, want %g", row, got, want)
 		}
 	}

@@ -218,11 +218,11 @@ func (p *process) watch(ctx context.Context, l limits, answered <-chan struct{})
 		case <-timeout.C:
 			d = &death{status: Timeout, itself: true, reason: fmt.Sprintf("no answer within %v; killed", l.time.Round(time.Millisecond))}
 		case <-tick.C:
-			held, used := p.resident(), p.processorTime()-before
+			held := p.resident()
 			switch {
 			case held > l.memory:
 				d = &death{status: Memory, itself: true, reason: fmt.Sprintf("held %d MiB of memory, allowed are %d; killed", held>>20, l.memory>>20)}
-			case l.processor > 0 && used > l.processor:
+			case l.processor > 0 && p.processorTime()-before > l.processor:
 				d = &death{status: Timeout, itself: true, reason: fmt.Sprintf("no answer within %v of processor time; killed", l.processor.Round(time.Millisecond))}
 			}
 		}

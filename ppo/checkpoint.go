@@ -232,7 +232,10 @@ func (t *trainer) resume(dir string) error {
 		err = t.replay()
 	}
 	if err == nil {
-		err = t.loadCosts(c, elsewhere)
+		err = t.loadCosts(c)
+	}
+	if err == nil && !elsewhere {
+		err = t.loadJudged(c)
 	}
 	if err != nil {
 		return fmt.Errorf("checkpoint %s: %w%s", dir, err, offer(dir))

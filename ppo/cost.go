@@ -133,20 +133,19 @@ func (c *Checkpoint) loadCost() error {
 	return err
 }
 
-// loadCosts restores what saveCosts wrote, as far as that is of use: of an older version, which
-// saw other features, what it has judged; from elsewhere, where other schedules are fast, what
-// has been learned.
-func (t *trainer) loadCosts(c *Checkpoint, elsewhere bool) error {
-	if t.cost == nil {
+// loadCosts restores what has been learned of what saveCosts wrote; of an older version, which
+// saw other features, nothing.
+func (t *trainer) loadCosts(c *Checkpoint) error {
+	if t.cost == nil || c.Cost == nil {
 		return nil
 	}
-	if c.Cost != nil {
-		t.cost = c.Cost
-		if err := t.loadCostLearner(c); err != nil {
-			return err
-		}
-	}
-	if elsewhere {
+	t.cost = c.Cost
+	return t.loadCostLearner(c)
+}
+
+// loadJudged restores what the cost model learns from.
+func (t *trainer) loadJudged(c *Checkpoint) error {
+	if t.cost == nil {
 		return nil
 	}
 	judged, err := c.readJudged()

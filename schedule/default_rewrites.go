@@ -362,7 +362,7 @@ func cutLanes(c operation) []Action {
 		return nil
 	}
 	bound := c.Loops[lanes].Bound
-	if width := columns(bound, vector); width%shortestVector == 0 && 2*registers(width, vector)*bound/width <= 3*(roundUp(bound, vector)/vector) {
+	if width := columns(bound, vector); width%shortestVector == 0 && 2*RowRegisters(width, vector)*bound/width <= 3*(roundUp(bound, vector)/vector) {
 		return nil
 	}
 	at := bound - bound%vector
@@ -372,9 +372,9 @@ func cutLanes(c operation) []Action {
 	return cutAt(lanes, at, roundUp(bound-at, vector))
 }
 
-// registers is how many vector registers hold a row of so many elements: whole ones,
+// RowRegisters is how many vector registers hold a row of so many elements: whole ones,
 // and for what is left halves, quarters and so on.
-func registers(width, vector int) int {
+func RowRegisters(width, vector int) int {
 	return width/vector + bits.OnesCount(uint(width%vector))
 }
 

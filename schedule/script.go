@@ -37,11 +37,6 @@ var contract string
 //go:embed buffer.mlir
 var bufferSequence string
 
-// ParallelPays is the time, in nanoseconds on one thread, from which a parallel loop is worth a
-// parallel region, and code generation makes one: to open and close it costs some microseconds,
-// and some tens of them where a thread that sleeps has to be woken.
-const ParallelPays = 60e3
-
 // Script is the transform-dialect module that a legal schedule becomes: the
 // named sequence @tensor_seq for the program's module as it is, and @buffer_seq
 // for the module after bufferization, when what was not vectorized has become

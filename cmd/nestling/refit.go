@@ -59,7 +59,7 @@ func (s *settings) refit(ctx context.Context, path string, beside []string, step
 	}
 	options.Run = run
 	for _, path := range beside {
-		others, err := s.programsOf(ctx, lab, path)
+		others, err := programsOf(ctx, lab, path)
 		if err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func (s *settings) refit(ctx context.Context, path string, beside []string, step
 }
 
 // programsOf are those that a run was trained on.
-func (s *settings) programsOf(ctx context.Context, lab *measure.Lab, path string) ([]*program.Program, error) {
+func programsOf(ctx context.Context, lab *measure.Lab, path string) ([]*program.Program, error) {
 	run, err := results.OpenRun(path)
 	if err != nil {
 		return nil, err
@@ -88,8 +88,7 @@ func (s *settings) programsOf(ctx context.Context, lab *measure.Lab, path string
 	if err != nil {
 		return nil, err
 	}
-	options, err := s.trainOptions(ctx, lab, trainFlags{setup: setup})
-	return options.Programs, err
+	return analyseSetup(ctx, lab, setup)
 }
 
 // united are programs with others, each of them once.

@@ -15,6 +15,7 @@ import (
 	"nestling/measure"
 	"nestling/policy"
 	"nestling/ppo"
+	"nestling/program"
 	"nestling/progress"
 	"nestling/results"
 	"nestling/schedules"
@@ -303,14 +304,19 @@ func (f *trainFlags) describe(run *results.Run) error {
 	return results.WriteFile(f.runFile, []byte(run.Dir+"\n"))
 }
 
-func (s *settings) trainOptions(ctx context.Context, lab *measure.Lab, f trainFlags) (ppo.TrainOptions, error) {
-	sources, err := f.setup.Sources()
+// analyseSetup reads the programs that a training learns from.
+func analyseSetup(ctx context.Context, lab *measure.Lab, setup training.Setup) ([]*program.Program, error) {
+	sources, err := setup.Sources()
 	if err != nil {
-		return ppo.TrainOptions{}, err
+		return nil, err
 	}
 	bar := progress.NewBar(os.Stderr, "programs")
-	programs, err := training.Analyse(ctx, lab, sources, func(done, total int) { bar.Update(done, total, "") })
-	bar.Done()
+	defer bar.Done()
+	return training.Analyse(ctx, lab, sources, func(done, total int) { bar.Update(done, total, "") })
+}
+
+func (s *settings) trainOptions(ctx context.Context, lab *measure.Lab, f trainFlags) (ppo.TrainOptions, error) {
+	programs, err := analyseSetup(ctx, lab, f.setup)
 	if err != nil {
 		return ppo.TrainOptions{}, err
 	}

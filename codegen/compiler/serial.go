@@ -30,15 +30,8 @@ func insideParallel(op mlir.Operation) bool {
 	return false
 }
 
-// Rough costs in nanoseconds of a core with wide vectors.
-const (
-	scalarCost      = 0.5
-	vectorCost      = 1.0 / 32  // per element
-	simpleCost      = 1.0 / 128 // per element added, multiplied or compared
-	contractionCost = 1.0 / 64  // per multiply-add
-	unknownTrips    = 8
-	vectorizedShare = 1.0 / 8 // of the cost of scalars that LLVM makes vectors of
-)
+// unknownTrips is how often a loop goes round whose bounds are not known.
+const unknownTrips = 8
 
 // cost estimates the time of an operation with all that is inside.
 func cost(op mlir.Operation) float64 {
@@ -51,7 +44,7 @@ func cost(op mlir.Operation) float64 {
 	switch op.Name() {
 	case "scf.for":
 		if innermostScalar(op) {
-			inside *= vectorizedShare
+			inside *= schedule.VectorizedShare
 		}
 		return inside * loopTrips(op)
 	case "scf.parallel":
@@ -67,7 +60,7 @@ func cost(op mlir.Operation) float64 {
 		for _, v := range op.Operands()[:3] {
 			elements *= vectorElements(v.Type())
 		}
-		return contractionCost * math.Sqrt(elements)
+		return schedule.ContractionCost * math.Sqrt(elements)
 	}
 	return inside + ownCost(op)
 }
@@ -83,7 +76,7 @@ func ownCost(op mlir.Operation) float64 {
 	if largest > 0 {
 		return perElement(op) * largest
 	}
-	return scalarCost
+	return schedule.ScalarCost
 }
 
 // perElement is the cost of an operation on vectors for each of their elements.
@@ -92,9 +85,9 @@ func perElement(op mlir.Operation) float64 {
 	case "vector.broadcast", "vector.shape_cast", "vector.extract", "vector.insert", "vector.extract_strided_slice", "vector.insert_strided_slice":
 		return 0 // mostly names for registers
 	case "arith.addf", "arith.subf", "arith.mulf", "arith.maximumf", "arith.minimumf", "vector.fma":
-		return simpleCost
+		return schedule.SimpleCost
 	}
-	return vectorCost
+	return schedule.VectorCost
 }
 
 func vectorElements(t mlir.Type) float64 {
