@@ -46,6 +46,7 @@ bench: build ## measure schedules beside PyTorch, and Nestling itself; write doc
 	bin/nestling bench families --rounds 5 --samples 3 --budget 300ms
 	$(GO) test -p 1 -cpu 1 -count 5 -run '^$$' -bench '^Benchmark(MatmulCandidate|Step)$$' \
 		./codegen/compiler ./policy > bin/bench.txt || { cat bin/bench.txt; exit 1; }
+	$(GO) test -count 5 -run '^$$' -bench '^BenchmarkSchedules$$' ./training >> bin/bench.txt || { cat bin/bench.txt; exit 1; }
 	bin/nestling curve --out docs/images/learning.png
 	bin/nestling bench figures --speeds bin/bench.txt --curve images/learning.png --out docs/results.md
 

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"nestling/blas"
@@ -128,36 +126,3 @@ func (a *Agent) Policy() *policy.Policy { return a.policy }
 
 // Cost is the cost model that the agent chooses and searches with, nil if it has none.
 func (a *Agent) Cost() *costmodel.Model { return a.cost }
-
-// alternatives is how many options an explanation shows of each question.
-const alternatives = 5
-
-// Explain tells how the agent comes to its first choice for a program: a line for each
-// question, with the most probable answers, and by how much the critic expects the reward (a
-// decimal logarithm of a speedup) to be above the average of episodes on the program.
-func (a *Agent) Explain(p *program.Program) []string {
-	var lines []string
-	e := env.NewSpace(p, a.machine, a.rules).NewEpisode()
-	for !e.Done() {
-		probabilities, values := a.policy.Foresee([]*env.Episode{e})
-		labels := e.Labels()
-		order := make([]int, len(labels))
-		for i := range order {
-			order[i] = i
-		}
-		slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(probabilities[0][j], probabilities[0][i]) })
-		var shown []string
-		for _, i := range order[:min(alternatives, len(order))] {
-			shown = append(shown, fmt.Sprintf("%s %.0f %%", labels[i], 100*probabilities[0][i]))
-		}
-		lines = append(lines, fmt.Sprintf("  %-34s %s  (advantage over the average %+.2f)", e.Asked(), strings.Join(shown, ", "), values[0]))
-		if _, err := e.Answer(order[0]); err != nil {
-			panic("agent: an option is refused: " + err.Error())
-		}
-	}
-	chosen := search.Greedy(a.policy, a.cost, p, a.machine, a.rules).String()
-	if chosen != e.Schedule().String() {
-		lines = append(lines, "  policy and cost model together choose another schedule:")
-	}
-	return append(lines, strings.Split(strings.TrimSpace(chosen), "\n")...)
-}

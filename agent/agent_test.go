@@ -4,10 +4,10 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
-	"regexp"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"nestling/env/envtest"
 	"nestling/measure"
@@ -86,20 +86,41 @@ func TestResolved(t *testing.T) {
 	}
 }
 
-// Every question is a line with what the critic says, which is no speedup; the schedule ends it.
+// The decisions of an explanation are those that make the agent's choice, and the options of
+// each are all there were.
 func TestExplain(t *testing.T) {
-	a := untrained(t)
-	lines := a.Explain(target)
-	chosen := strings.Split(strings.TrimSpace(search.Greedy(a.policy, a.cost, target, a.machine, a.rules).String()), "\n")
-	questions := lines[:len(lines)-len(chosen)]
-	if len(questions) < 2 || strings.Join(lines[len(questions):], "\n") != strings.Join(chosen, "\n") {
-		t.Fatalf("explained by\n%s", strings.Join(lines, "\n"))
-	}
-	line := regexp.MustCompile(`^  \S.* \d+ %.*  \(advantage over the average [+-]\d+\.\d\d\)$`)
-	for _, l := range questions {
-		if !line.MatchString(l) {
-			t.Errorf("%q", l)
+	for name, a := range map[string]*Agent{"policy alone": untrained(t), "with a cost model": unpacked(t, "lstm")} {
+		x := a.Explain(target)
+		chosen := search.Greedy(a.policy, a.cost, target, a.machine, a.rules).String()
+		if x.Schedule != chosen || len(x.Decisions) < 2 {
+			t.Errorf("%s: %d decisions explain\n%s\nwhere the choice is\n%s", name, len(x.Decisions), x.Schedule, chosen)
 		}
+		for _, d := range x.Decisions {
+			sum := d.Answer.Probability
+			for _, o := range d.Others {
+				sum += o.Probability
+			}
+			if math.Abs(sum-1) > 1e-5 || len(d.Others) == 0 {
+				t.Errorf("%s: %s: %v with %v; probabilities add up to %g", name, d.Question, d.Answer, d.Others, sum)
+			}
+		}
+		if (x.Instead == "") != (x.Preferred == 0) || x.Instead == x.Schedule {
+			t.Errorf("%s: most probable %q, %g below", name, x.Instead, x.Preferred)
+		}
+	}
+}
+
+func TestExplanationsForPeople(t *testing.T) {
+	x := Explanation{Schedule: "a: V\n", Instead: "a: U 2\n", Preferred: 0.25, Decisions: []Decision{
+		{Question: "a: which action", Answer: Option{"V", 0.2}, Others: []Option{{"U", 0.7}, {"next", 0.1}}, Advantage: -0.5},
+	}}
+	want := `  a: which action                    V 20 %; else U 70 %, next 10 %  (advantage over the average -0.50)
+a: V
+  which the cost model puts 0.25 above the most probable schedule:
+a: U 2
+`
+	if diff := cmp.Diff(want, x.String()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"embed"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,11 +37,15 @@ func Shipped() []string {
 	return models
 }
 
-// Unpack makes the shipped checkpoint of a model a run under root, like any other.
+// Unpack makes the shipped checkpoint of a model a run under root, like any other, or opens
+// that which it became before.
 func Unpack(root, model string) (*results.Run, error) {
 	name, iteration, err := shippedCheckpoint(model)
 	if err != nil {
 		return nil, err
+	}
+	if run, err := alreadyUnpacked(root, model, name); err != nil || run != nil {
+		return run, err
 	}
 	run, err := results.NewRun(root, model)
 	if err != nil {
@@ -52,6 +58,27 @@ func Unpack(root, model string) (*results.Run, error) {
 		return copyShipped(path.Join("shipped", model, name), dir)
 	})
 	return run, err
+}
+
+// alreadyUnpacked finds the run under root that is nothing but a shipped checkpoint, nil if there is
+// none: trained on, it is another agent.
+func alreadyUnpacked(root, model, name string) (*results.Run, error) {
+	state, err := shipped.ReadFile(path.Join("shipped", model, name, results.StateFile))
+	if err != nil {
+		return nil, err
+	}
+	runs, err := results.RunsOf(root, model)
+	for _, run := range runs {
+		names, err := results.Checkpoints(run.Models())
+		if err != nil || !slices.Equal(names, []string{name}) {
+			continue
+		}
+		there, err := os.ReadFile(filepath.Join(run.Models(), name, results.StateFile))
+		if err == nil && bytes.Equal(there, state) {
+			return run, nil
+		}
+	}
+	return nil, err
 }
 
 // shippedCheckpoint finds a model's checkpoint and the number of its iteration.

@@ -3,10 +3,13 @@
 package eval
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"nestling/costmodel"
@@ -33,15 +36,32 @@ type Options struct {
 	Policy *policy.Policy
 	Cost   *costmodel.Model // that it chooses and searches with; nil for none
 	Rules  env.Rules
-	Trials int // of the search, and of each that it is compared with
+	Trials int // of the search
+	Others int // of each search that it is compared with; 0: as many
 	Method string
 	Seed   uint64
 	// Rounds is how often the finalists are measured, in turns.
 	Rounds int
+	// Rivals are other agents, which choose and search as this one does.
+	Rivals []Rival
 	// Eager times a program in PyTorch, in nanoseconds, if the case tells how; nil where
 	// there is no PyTorch.
 	Eager func(context.Context, Case) (float64, error)
 }
+
+// Rival is another agent that is evaluated beside the one that it is about.
+type Rival struct {
+	Name   string // "paper"
+	Policy *policy.Policy
+	Cost   *costmodel.Model // nil for none
+	Rules  env.Rules
+}
+
+// Greedy is the contestant that is the rival's first choice.
+func (r Rival) Greedy() string { return r.Name + " greedy" }
+
+// Search is the contestant that is the rival's best of Others.
+func (r Rival) Search() string { return r.Name + " search" }
 
 // Contestants, in the order of the table.
 const (
@@ -50,14 +70,14 @@ const (
 	Reference   = "reference"   // the best schedule known by other means
 	Greedy      = "greedy"      // the agent's first choice
 	Search      = "search"      // the agent's best of Trials
-	Untrained   = "untrained"   // the same network before training, best of Trials
-	Random      = "random"      // uniform draws, best of Trials
+	Untrained   = "untrained"   // the same network before training, best of Others
+	Random      = "random"      // uniform draws, best of Others
 )
 
 // Default is what all are compared with: no contestant, but it can fail.
 const Default = "default"
 
-// Contestants lists all of them.
+// Contestants lists all but rivals.
 var Contestants = []string{Eager, Unscheduled, Reference, Greedy, Search, Untrained, Random}
 
 // Row is what came out for one program.
@@ -100,6 +120,9 @@ func Run(ctx context.Context, lab env.Lab, m schedule.Machine, c Case, o Options
 	if r.Flops < unscheduledFlops {
 		chosen[Unscheduled] = schedule.Schedule{}
 	}
+	for _, rival := range o.Rivals {
+		chosen[rival.Greedy()] = search.Greedy(rival.Policy, rival.Cost, c.Program, m, rival.Rules)
+	}
 	if err := r.searches(ctx, lab, m, c, o, chosen); err != nil {
 		return nil, err
 	}
@@ -109,29 +132,43 @@ func Run(ctx context.Context, lab env.Lab, m schedule.Machine, c Case, o Options
 	return r, r.judge(ctx, lab, m, c, o, chosen)
 }
 
+// searcher is a contestant that looks for a schedule by trial.
+type searcher struct {
+	name, method string
+	trials       int
+	policy       *policy.Policy // nil draws uniformly
+	cost         *costmodel.Model
+	rules        env.Rules
+}
+
 // searches looks for schedules by trial, each contestant with the same budget.
 func (r *Row) searches(ctx context.Context, lab env.Lab, m schedule.Machine, c Case, o Options, chosen map[string]schedule.Schedule) error {
 	if o.Trials <= 1 {
 		return nil
 	}
 	evaluator, judge := env.NewLive(lab, trying, m), env.NewLive(lab, judging, m)
+	others := cmp.Or(o.Others, o.Trials)
 	untrained, err := policy.New(o.Policy.Name(), o.Policy.Config(), rand.New(rand.NewPCG(o.Seed, 11)))
 	if err != nil {
 		return err
 	}
-	for _, s := range []struct {
-		name, method string
-		policy       *policy.Policy
-		cost         *costmodel.Model
-	}{{Search, o.Method, o.Policy, o.Cost}, {Untrained, "sample", untrained, nil}, {Random, "sample", nil, nil}} {
+	contestants := []searcher{
+		{Search, o.Method, o.Trials, o.Policy, o.Cost, o.Rules},
+		{Untrained, "sample", others, untrained, nil, o.Rules},
+		{Random, "sample", others, nil, nil, o.Rules},
+	}
+	for _, rival := range o.Rivals {
+		contestants = append(contestants, searcher{rival.Search(), o.Method, others, rival.Policy, rival.Cost, rival.Rules})
+	}
+	for _, s := range contestants {
 		method, err := search.Find(s.method)
 		if err != nil {
 			return err
 		}
 		start := time.Now()
 		found, err := search.Run(ctx, method, c.Program, search.Options{
-			Policy: s.policy, Cost: s.cost, Machine: m, Rules: o.Rules, Evaluator: evaluator, Judge: judge,
-			Budget: search.Budget{Trials: o.Trials}, Seed: o.Seed,
+			Policy: s.policy, Cost: s.cost, Machine: m, Rules: s.rules, Evaluator: evaluator, Judge: judge,
+			Budget: search.Budget{Trials: s.trials}, Seed: o.Seed,
 		})
 		if s.name == Search {
 			r.Seconds = time.Since(start).Seconds()
@@ -152,11 +189,9 @@ func (r *Row) searches(ctx context.Context, lab env.Lab, m schedule.Machine, c C
 func (r *Row) judge(ctx context.Context, lab env.Lab, m schedule.Machine, c Case, o Options, chosen map[string]schedule.Schedule) error {
 	batch := []measure.Candidate{{Program: c.Program, Schedule: schedule.Default(c.Program, m)}}
 	var names []string
-	for _, name := range Contestants {
-		if s, ok := chosen[name]; ok {
-			names = append(names, name)
-			batch = append(batch, measure.Candidate{Program: c.Program, Schedule: s})
-		}
+	for _, name := range inOrder(chosen) {
+		names = append(names, name)
+		batch = append(batch, measure.Candidate{Program: c.Program, Schedule: chosen[name]})
 	}
 	ratios := make([][]float64, len(batch))
 	var times, eager []float64
@@ -197,6 +232,19 @@ func (r *Row) judge(ctx context.Context, lab env.Lab, m schedule.Machine, c Case
 	}
 	r.Share = r.shareOf(Greedy)
 	return nil
+}
+
+// inOrder lists contestants as the table has them: rivals last, by name.
+func inOrder[V any](of map[string]V) []string {
+	place := func(name string) int {
+		if i := slices.Index(Contestants, name); i >= 0 {
+			return i
+		}
+		return len(Contestants)
+	}
+	return slices.SortedFunc(maps.Keys(of), func(a, b string) int {
+		return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a, b))
+	})
 }
 
 // Beats tells whether a contestant is faster than another; known is false where neither

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
+	"nestling/env"
 	"nestling/env/envtest"
 	"nestling/measure"
 	"nestling/policy"
@@ -172,5 +174,34 @@ func TestFailuresAreNamed(t *testing.T) {
 	}
 	if _, fast := row.Speedups[Reference]; fast || row.Failures[Reference] != "wrong: off by one" {
 		t.Errorf("a wrong schedule has speedup %v, failure %q", row.Speedups[Reference], row.Failures[Reference])
+	}
+}
+
+// Other agents choose and search by what they are, and searches that are compared with have
+// trials of their own.
+func TestRivalsAreContestants(t *testing.T) {
+	p := envtest.Matmul(8, 16, 32)
+	rival := Rival{Name: "other", Policy: untrained(t), Rules: env.Rules{Classic: true}}
+	l := &lab{}
+	row, err := Run(t.Context(), l, machine, Case{Name: "product", Program: p},
+		Options{Policy: untrained(t), Rivals: []Rival{rival}, Trials: 6, Others: 2, Method: "sample", Seed: 1, Rounds: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{Greedy, Search, rival.Greedy(), rival.Search()} {
+		if row.Speedups[name] == 0 && row.Failures[name] == "" {
+			t.Errorf("%s has no speed", name)
+		}
+	}
+	if got := Rivals([]*Row{row}); !slices.Equal(got, []string{"other greedy", "other search"}) {
+		t.Errorf("rivals are %v", got)
+	}
+	report := Report{Programs: []*Row{row}}
+	report.Summarize()
+	if n := len(Asked(report.Programs)); len(report.Means) != n || n < 6 {
+		t.Errorf("%d means of %d contestants", len(report.Means), n)
+	}
+	if !slices.ContainsFunc(report.Comparisons, func(c Comparison) bool { return c.Contestant == Greedy && c.Over == "other search" && c.Of <= 1 }) {
+		t.Errorf("greedy is not held against the rival's search: %+v", report.Comparisons)
 	}
 }

@@ -1,13 +1,17 @@
 package eval
 
-import "nestling/stats"
+import (
+	"slices"
+
+	"nestling/stats"
+)
 
 // Mean is a geometric mean over those of some programs that have a value.
 type Mean struct {
-	Value    float64        // 0 where none has
-	Interval stats.Interval // 95 %, by bootstrap over the programs
-	Programs int            // that have a value
-	Of       int            // programs that were evaluated
+	Value    float64        `json:"value"`    // 0 where none has
+	Interval stats.Interval `json:"interval"` // 95 %, by bootstrap over the programs
+	Programs int            `json:"programs"` // that have a value
+	Of       int            `json:"of"`       // programs that were evaluated
 }
 
 // MeanOf is the mean of the values that some of so many programs have.
@@ -51,6 +55,67 @@ func known(rows []*Row, of func(*Row) float64) []float64 {
 		}
 	}
 	return out
+}
+
+// Asked lists the contestants that were asked on any of some programs, in the order of the
+// table.
+func Asked(rows []*Row) []string {
+	asked := map[string]bool{}
+	for _, r := range rows {
+		for name := range r.Speedups {
+			asked[name] = true
+		}
+		for name := range r.Failures {
+			asked[name] = true
+		}
+	}
+	delete(asked, Default)
+	return inOrder(asked)
+}
+
+// Rivals lists the contestants that are other agents.
+func Rivals(rows []*Row) []string {
+	return slices.DeleteFunc(Asked(rows), func(name string) bool { return slices.Contains(Contestants, name) })
+}
+
+// Families lists those that several programs are of, but not all, in order.
+func Families(rows []*Row) []string {
+	var out []string
+	for family, n := range countFamilies(rows) {
+		if family != "" && n > 1 && n < len(rows) {
+			out = append(out, family)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func countFamilies(rows []*Row) map[string]int {
+	counts := map[string]int{}
+	for _, r := range rows {
+		counts[r.Family]++
+	}
+	return counts
+}
+
+// OfFamily lists the programs of a family.
+func OfFamily(rows []*Row, family string) []*Row {
+	return slices.DeleteFunc(slices.Clone(rows), func(r *Row) bool { return r.Family != family })
+}
+
+// Wins is on how many of how many programs a contestant is faster than another, as
+// Row.Beats has it.
+func Wins(rows []*Row, contestant, other string) (won, of int) {
+	for _, r := range rows {
+		faster, known := r.Beats(contestant, other)
+		if known {
+			of++
+		}
+		if faster {
+			won++
+		}
+	}
+	return won, of
 }
 
 // Failures is on how many programs a contestant, or Default, failed.

@@ -16,19 +16,15 @@ import (
 	"nestling/eval"
 	"nestling/report"
 	"nestling/results"
+	"nestling/training"
 )
 
-// evaluation is what `nestling eval` writes.
+// evaluation is what `nestling eval` has written of an agent.
 type evaluation struct {
-	Agent    string      `json:"agent"`
-	Set      string      `json:"set"`
-	Trials   int         `json:"trials"`
-	Search   string      `json:"search"`
-	Programs []*eval.Row `json:"programs"`
-
+	eval.Report
 	name string // of the agent, for people
 	run  string // of the agent, for the command
-	seed uint64
+	seed uint64 // of its training
 	on   string // the set, in words
 }
 
@@ -39,20 +35,25 @@ func WriteAgents(path string, runs []*results.Run) error {
 	var b bytes.Buffer
 	b.WriteString("# Agents\n\nWritten by `make agents`; every figure is from one machine and can be made again there. [How agents work](agent.md).\n\n" +
 		"Agents keep each thread on a core of its own while they learn and are evaluated, and PyTorch's go where the system puts them: `nestling bench` is what compares the two on equal terms.\n\n")
-	writeMachine(&b)
 	agents, err := readHistories(runs)
 	if err != nil {
-		return err
-	}
-	trainings := trainingsOf(agents)
-	writeTrainings(&b, trainings)
-	if err := writeCurves(&b, path, trainings); err != nil {
 		return err
 	}
 	evaluations, err := readEvaluations(agents)
 	if err != nil {
 		return err
 	}
+	var machines []results.MachineInfo
+	for _, e := range evaluations {
+		machines = append(machines, e.Machine)
+	}
+	writeMachines(&b, machines)
+	trainings := trainingsOf(agents)
+	writeTrainings(&b, trainings)
+	if err := writeCurves(&b, path, trainings); err != nil {
+		return err
+	}
+	writeValidation(&b, trainings)
 	writeShares(&b, evaluations)
 	for _, e := range evaluations {
 		if err := writeEvaluation(&b, e); err != nil {
@@ -182,9 +183,9 @@ func agentName(h history) string {
 			lessons++
 		}
 	}
-	name := s.run.Model
+	name := s.run.Model + without(s.setup)
 	if s.setup.Preset != "" {
-		name = s.setup.Preset + " (" + name + ")"
+		name = s.setup.Preset + " (" + s.run.Model + ")"
 	}
 	switch lessons {
 	case 0:
@@ -193,6 +194,27 @@ func agentName(h history) string {
 		return name + ", taught"
 	}
 	return fmt.Sprintf("%s, taught %d times", name, lessons)
+}
+
+// without names the parts of our learning that a training was to do without.
+func without(s training.Setup) string {
+	var parts []string
+	for _, part := range []struct {
+		name string
+		off  bool
+	}{
+		{"imitation", s.Config.Imitation == 0},
+		{"branches", s.Config.Branches == 0},
+		{"a cost model", !s.Config.CostModel},
+	} {
+		if part.off {
+			parts = append(parts, part.name)
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " without " + strings.Join(parts, ", ")
 }
 
 // sets are what agents are evaluated on, with the words for them.
@@ -212,7 +234,7 @@ func readEvaluations(agents []history) ([]evaluation, error) {
 				return nil, err
 			}
 			e := evaluation{name: agentName(h), run: near(run.Dir), seed: h.own().setup.Config.Seed, on: set[1]}
-			if err := json.Unmarshal(content, &e); err != nil {
+			if err := json.Unmarshal(content, &e.Report); err != nil {
 				return nil, fmt.Errorf("%s of %s: %w", set[0], run.Dir, err)
 			}
 			all = append(all, e)
@@ -269,10 +291,23 @@ func failures(rows []*eval.Row) string {
 }
 
 func writeEvaluation(w io.Writer, e evaluation) error {
-	fmt.Fprintf(w, "## %s, seed %d, on %s\n\nBy `nestling eval --run %s --set %s --trials %d --search %s`.\n\n```\n", e.name, e.seed, e.on, e.run, e.Set, e.Trials, e.Search)
-	if err := report.Evaluation(e.Programs, e.Trials).Write(w, false); err != nil {
+	fmt.Fprintf(w, "## %s, seed %d, on %s\n\nBy `%s`.\n\n```\n", e.name, e.seed, e.on, e.command())
+	if err := report.Evaluation(&e.Report).Write(w, false); err != nil {
 		return err
 	}
 	fmt.Fprint(w, "```\n\n")
 	return nil
+}
+
+// command is what made the evaluation.
+func (e evaluation) command() string {
+	text := "nestling eval --run " + e.run
+	for _, run := range e.Beside {
+		text += " --beside " + near(run)
+	}
+	text += fmt.Sprintf(" --set %s --trials %d", e.Set, e.Trials)
+	if e.Others > 0 {
+		text += fmt.Sprintf(" --others %d", e.Others)
+	}
+	return text + " --search " + e.Search
 }

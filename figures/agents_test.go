@@ -18,7 +18,7 @@ func TestAgentsPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := []*eval.Row{{Name: "matmul_small", DefaultMS: 1, Share: 0.9, Speedups: map[string]float64{eval.Reference: 1.5, eval.Greedy: 1.35}}}
-	if err := results.WriteJSON(filepath.Join(run.Dir, "eval", "nine.json"), evaluation{Set: "nine", Trials: 64, Search: "refine", Programs: rows}); err != nil {
+	if err := results.WriteJSON(filepath.Join(run.Dir, "eval", "nine.json"), eval.Report{Set: "nine", Trials: 64, Search: "refine", Programs: rows, Beside: []string{"results/lstm/run_7"}, Machine: results.MachineInfo{CPU: "a processor", Cores: 3}}); err != nil {
 		t.Fatal(err)
 	}
 	path, text := agentsPage(t, run)
@@ -26,7 +26,7 @@ func TestAgentsPage(t *testing.T) {
 		"| lstm | " + run.Dir + " | `nestling train --model lstm --seed 1 --threads 2 --programs 64` | 0.7 min | 128 | 4 | 3.0 | 8 | 25 % |",
 		"(images/agents.png)",
 		"seed 1, on the nine benchmarks", "| lstm | 1 | the nine benchmarks | 1 | 90 % | 90 % | 64 | – | – | 0 |",
-		"By `nestling eval --run " + run.Dir + " --set nine --trials 64 --search refine`", "1.35×",
+		"Machine: a processor, 3 cores", "By `nestling eval --run " + run.Dir + " --beside results/lstm/run_7 --set nine --trials 64 --search refine`", "1.35×",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q:\n%s", want, text)
@@ -103,7 +103,7 @@ func TestSharesCountFailures(t *testing.T) {
 		{Failures: map[string]string{eval.Default: "timeout"}},
 	}
 	var b strings.Builder
-	writeShares(&b, []evaluation{{name: "lstm", seed: 1, on: "test programs", Trials: 50, Programs: rows}})
+	writeShares(&b, []evaluation{{name: "lstm", seed: 1, on: "test programs", Report: eval.Report{Trials: 50, Programs: rows}}})
 	want := "| lstm | 1 | test programs | 4 | 71 % (50–100 %) over 2 of 4 | 50 % | 50 | 100 % (100–100 %) over 3 of 4 | 100 % | 1 default, 1 greedy |\n"
 	if !strings.Contains(b.String(), want) {
 		t.Errorf("want %s, got\n%s", want, b.String())
@@ -117,5 +117,27 @@ func TestAgentsWithoutTraining(t *testing.T) {
 	}
 	if err := WriteAgents(filepath.Join(t.TempDir(), "agents.md"), []*results.Run{run}); err == nil {
 		t.Error("a run without a training makes a page")
+	}
+}
+
+// Trainings are compared by the looks at validation programs that they had in the same time,
+// and named by what they did without.
+func TestAgentsPageComparesByTime(t *testing.T) {
+	ours := training.Setup{Programs: 64, Threads: 2, Config: ppo.Defaults()}
+	plain, paper := ours, ours
+	plain.Config.Imitation, plain.Config.CostModel = 0, false
+	paper.Preset = "paper"
+	_, text := agentsPage(t, trained(t, ours, 900), trained(t, plain, 900), trained(t, paper, 900))
+	for _, want := range []string{
+		"| model | seed | 5 min | 10 min | 15 min | 30 min | 45 min |",
+		"| lstm | 1 | – | – | 0.500 | – | – |",
+		"| lstm without imitation, a cost model | 1 | – | – | 0.500 | – | – |",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "| paper (lstm) | 1 | –") {
+		t.Errorf("rewards over unscheduled loops are beside others:\n%s", text)
 	}
 }

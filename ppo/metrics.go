@@ -28,7 +28,7 @@ type Metrics struct {
 	RewardAverage float64 `json:"reward_average"` // mean over the last iterations
 	// Uncertainty is the standard error of a reward, median over the schedules measured.
 	Uncertainty float64 `json:"reward_uncertainty"`
-	// Speedup over the default schedule: geometric mean over the schedules that
+	// Speedup over what rewards compare with, the default schedule by default: geometric mean over the schedules that
 	// were measured, and the largest. Failures are counted, not averaged.
 	Speedup     float64 `json:"speedup"`
 	BestSpeedup float64 `json:"best_speedup"`

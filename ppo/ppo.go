@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"time"
 
@@ -134,7 +135,17 @@ func (c Config) Check() error {
 		{"entropy_floor", c.EntropyFloor >= 0, "0 or more"},
 	} {
 		if !s.ok {
-			return fmt.Errorf("setting %s must be %s; the settings are %+v", s.name, s.want, c)
+			return fmt.Errorf("setting %s is %v; it must be %s", s.name, c.setting(s.name), s.want)
+		}
+	}
+	return nil
+}
+
+// setting is the value of a setting by its name in files.
+func (c Config) setting(name string) any {
+	for i, v := 0, reflect.ValueOf(c); i < v.NumField(); i++ {
+		if v.Type().Field(i).Tag.Get("json") == name {
+			return v.Field(i).Interface()
 		}
 	}
 	return nil

@@ -544,7 +544,7 @@ func TestTrainFailsClearly(t *testing.T) {
 		spoil func(o *TrainOptions)
 		want  string
 	}{
-		{"settings", func(o *TrainOptions) { o.Config.Clip = 2 }, "setting clip must be between 0 and 1"},
+		{"settings", func(o *TrainOptions) { o.Config.Clip = 2 }, "setting clip is 2; it must be between 0 and 1"},
 		{"no programs", func(o *TrainOptions) { o.Programs = nil }, "no programs"},
 		{"model", func(o *TrainOptions) { o.Model = "gpt-5" }, "gpt-5"},
 		{"evaluator", func(o *TrainOptions) { o.Evaluator = constant{o.Evaluator, env.Feedback{}, broken} }, "iteration 1: the machine is on fire"},

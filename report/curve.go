@@ -20,14 +20,14 @@ type LearningPoint struct {
 	Iteration int
 	Reward    float64 // mean over the iteration's episodes
 	Spread    float64 // their standard deviation
-	Speedup   float64 // over the default schedule; 0 when nothing was measured
+	Speedup   float64 // 0 when nothing was measured
 }
 
 // LearningPlot draws the rewards and speedups of a policy that learns, above and
 // below, beside those of a random policy on the same programs. A random policy
 // does not change, so its mean is drawn over the whole width, however few
-// iterations it played.
-func LearningPlot(path, model string, trained, random []LearningPoint) error {
+// iterations it played. Speedups are over what over says.
+func LearningPlot(path, model, over string, trained, random []LearningPoint) error {
 	if len(trained) == 0 {
 		return fmt.Errorf("cannot draw %s: the training has no iterations yet", path)
 	}
@@ -40,7 +40,7 @@ func LearningPlot(path, model string, trained, random []LearningPoint) error {
 		return err
 	}
 	timed, timedAtRandom := measured(trained), measured(random)
-	speedup, err := panel("speedup over default schedule", span,
+	speedup, err := panel("speedup over "+over, span,
 		curve{iterations(timed), speedups(timed), nil},
 		curve{iterations(timedAtRandom), speedups(timedAtRandom), nil})
 	if err != nil {

@@ -38,7 +38,7 @@ func TestLearningPlot(t *testing.T) {
 		"one iteration": {trained[:1], random[:1], true},
 		"no speedups":   {[]LearningPoint{{Iteration: 1, Reward: -1}, {Iteration: 2, Reward: -0.5}}, nil, false},
 	} {
-		if err := LearningPlot(path, "lstm", test.trained, test.random); err != nil {
+		if err := LearningPlot(path, "lstm", "the default schedule", test.trained, test.random); err != nil {
 			t.Fatal(name, ": ", err)
 		}
 		// The legend has some pixels of both colours in any case.
@@ -54,12 +54,12 @@ func TestLearningPlot(t *testing.T) {
 
 func TestLearningPlotErrors(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "curve.png")
-	if err := LearningPlot(path, "lstm", nil, nil); err == nil || !strings.HasSuffix(err.Error(), "the training has no iterations yet") {
+	if err := LearningPlot(path, "lstm", "the default schedule", nil, nil); err == nil || !strings.HasSuffix(err.Error(), "the training has no iterations yet") {
 		t.Errorf("got %v", err)
 	}
 	trained, _ := exampleCurves()
 	trained[3].Reward = math.NaN()
-	if err := LearningPlot(path, "lstm", trained, nil); err == nil {
+	if err := LearningPlot(path, "lstm", "the default schedule", trained, nil); err == nil {
 		t.Error("a point that is not a number was drawn")
 	}
 }

@@ -2,29 +2,30 @@ package report
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
 
 	"nestling/eval"
+	"nestling/stats"
 )
 
 // Evaluation is the table of an agent's evaluation: a row per program, then geometric
 // means with their intervals by family and over all, and how often each contestant failed.
-func Evaluation(rows []*eval.Row, trials int) *Table {
-	t := &Table{Title: fmt.Sprintf("Speedup over the default schedule; searches of %d trials", trials)}
-	shown := slices.DeleteFunc(slices.Clone(eval.Contestants), func(name string) bool {
-		return !slices.ContainsFunc(rows, func(r *eval.Row) bool { return r.Speedups[name] > 0 || r.Failures[name] != "" })
-	})
+func Evaluation(e *eval.Report) *Table {
+	rows := e.Programs
+	t := &Table{Title: fmt.Sprintf("Speedup over the default schedule; searches of %d trials", e.Trials)}
+	if e.Others > 0 && e.Others != e.Trials && e.Trials > 1 {
+		t.Title += fmt.Sprintf(", those compared with of %d", e.Others)
+	}
+	shown := eval.Asked(rows)
 	t.Header = append(append([]string{"program", "default (ms)"}, shown...), "greedy of best")
 	for _, r := range rows {
 		t.Rows = append(t.Rows, evaluationRow(r, shown))
 		t.Notes = append(t.Notes, reasons(r)...)
 	}
-	for _, family := range families(rows) {
-		some := slices.DeleteFunc(slices.Clone(rows), func(r *eval.Row) bool { return r.Family != family })
-		t.Footer = append(t.Footer, meansOf(family, some, shown)...)
+	for _, family := range eval.Families(rows) {
+		t.Footer = append(t.Footer, meansOf(family, eval.OfFamily(rows, family), shown)...)
 	}
 	t.Footer = append(t.Footer, meansOf(geometricMeanRow, rows, shown)...)
 	if len(t.Notes) > 0 {
@@ -68,27 +69,11 @@ func evaluationCell(r *eval.Row, name string) Cell {
 // reasons say why what failed on a program did.
 func reasons(r *eval.Row) []Cell {
 	var out []Cell
-	for _, name := range append([]string{eval.Default}, eval.Contestants...) {
+	for _, name := range append([]string{eval.Default}, eval.Asked([]*eval.Row{r})...) {
 		if why := r.Failures[name]; why != "" {
 			out = append(out, Cell{Text: fmt.Sprintf("%s, %s: %s", r.Name, name, why), Style: Bad})
 		}
 	}
-	return out
-}
-
-// families lists those that several programs are of, in order.
-func families(rows []*eval.Row) []string {
-	counts := map[string]int{}
-	for _, r := range rows {
-		counts[r.Family]++
-	}
-	var out []string
-	for family, n := range counts {
-		if family != "" && n > 1 && n < len(rows) {
-			out = append(out, family)
-		}
-	}
-	slices.Sort(out)
 	return out
 }
 
@@ -143,7 +128,7 @@ func failuresOf(rows []*eval.Row, shown []string) []Cell {
 // comparisons hold the agent against others, on the programs of both.
 func comparisons(rows []*eval.Row) []Cell {
 	var out []Cell
-	for _, other := range []string{eval.Random, eval.Untrained} {
+	for _, other := range append([]string{eval.Random, eval.Untrained}, eval.Rivals(rows)...) {
 		if text := wins(rows, other); text != "" {
 			out = append(out, Cell{Text: text})
 		}
@@ -171,16 +156,7 @@ func overText(over []float64, of int) string {
 // wins say on how many programs the greedy choice is better than what another contestant
 // finds by trial, and how likely that is by chance alone; "" where no program tells.
 func wins(rows []*eval.Row, other string) string {
-	won, n := 0, 0
-	for _, r := range rows {
-		faster, known := r.Beats(eval.Greedy, other)
-		if known {
-			n++
-		}
-		if faster {
-			won++
-		}
-	}
+	won, n := eval.Wins(rows, eval.Greedy, other)
 	if n == 0 {
 		return ""
 	}
@@ -188,17 +164,5 @@ func wins(rows []*eval.Row, other string) string {
 	if n < len(rows) {
 		text += fmt.Sprintf(" (%d more cannot tell)", len(rows)-n)
 	}
-	return text + fmt.Sprintf(", what fails being the slower (sign test: p = %.2g)", signTest(won, n))
-}
-
-// signTest is the probability that at least so many of n fair coins fall on one side.
-func signTest(wins, n int) float64 {
-	p := 0.0
-	for k := wins; k <= n; k++ {
-		a, _ := math.Lgamma(float64(n + 1))
-		b, _ := math.Lgamma(float64(k + 1))
-		c, _ := math.Lgamma(float64(n - k + 1))
-		p += math.Exp(a - b - c - float64(n)*math.Ln2)
-	}
-	return p
+	return text + fmt.Sprintf(", what fails being the slower (sign test: p = %.2g)", stats.SignTest(won, n))
 }

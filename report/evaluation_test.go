@@ -1,7 +1,6 @@
 package report
 
 import (
-	"math"
 	"testing"
 
 	"nestling/eval"
@@ -13,7 +12,7 @@ func TestEvaluationGolden(t *testing.T) {
 		{Name: "test_conv_1", Family: "conv", DefaultMS: 12.5, Share: 1, Speedups: map[string]float64{eval.Greedy: 1.5, eval.Search: 1.5, eval.Untrained: 0.4}, Failures: map[string]string{eval.Random: "crash: SIGSEGV"}},
 		{Name: "test_matmul_2", Family: "matmul", DefaultMS: 0.0125, Share: 0.5, Speedups: map[string]float64{eval.Unscheduled: 0.2, eval.Greedy: 0.5, eval.Search: 1.01, eval.Untrained: 0.7, eval.Random: 0.6}},
 	}
-	golden(t, "evaluation.txt", tableText(t, Evaluation(rows, 50), false))
+	golden(t, "evaluation.txt", tableText(t, Evaluation(&eval.Report{Programs: rows, Trials: 50}), false))
 }
 
 // What failed or was not asked is out of a mean, of a comparison with it too, and the table
@@ -25,16 +24,15 @@ func TestEvaluationOfFailuresGolden(t *testing.T) {
 		{Name: "conv2d_large", DefaultMS: 160, Share: 0.95, Speedups: map[string]float64{eval.Reference: 4, eval.Greedy: 3.8}, Failures: map[string]string{eval.Eager: "out of memory", eval.Search: "crash: SIGSEGV"}},
 		{Name: "linear_small", Failures: map[string]string{eval.Default: "timeout: 2s"}},
 	}
-	golden(t, "evaluation_failures.txt", tableText(t, Evaluation(rows, 64), false))
+	golden(t, "evaluation_failures.txt", tableText(t, Evaluation(&eval.Report{Programs: rows, Trials: 64}), false))
 }
 
-func TestSignTest(t *testing.T) {
-	for _, c := range []struct {
-		wins, n int
-		want    float64
-	}{{0, 5, 1}, {5, 5, 1.0 / 32}, {4, 5, 6.0 / 32}} {
-		if got := signTest(c.wins, c.n); math.Abs(got-c.want) > 1e-12 {
-			t.Errorf("%d of %d: %g, want %g", c.wins, c.n, got, c.want)
-		}
+// Other agents have columns of their own, and are held against.
+func TestEvaluationBesideARivalGolden(t *testing.T) {
+	rival := eval.Rival{Name: "paper"}
+	rows := []*eval.Row{
+		{Name: "a", DefaultMS: 1, Share: 0.75, Speedups: map[string]float64{eval.Greedy: 1.5, eval.Search: 2, rival.Greedy(): 0.5, rival.Search(): 1}},
+		{Name: "b", DefaultMS: 1, Share: 1, Speedups: map[string]float64{eval.Greedy: 2, eval.Search: 2, rival.Search(): 1}, Failures: map[string]string{rival.Greedy(): "timeout"}},
 	}
+	golden(t, "evaluation_rival.txt", tableText(t, Evaluation(&eval.Report{Programs: rows, Trials: 256, Others: 50}), false))
 }

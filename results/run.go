@@ -1,12 +1,14 @@
 package results
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -152,20 +154,34 @@ func LatestOf(root, model string) (*Run, error) {
 	return run, err
 }
 
+// RunsOf lists the runs of a model under root, the first first.
+func RunsOf(root, model string) ([]*Run, error) {
+	runs, err := runs(filepath.Join(escapeGlob(root), escapeGlob(model), "run_*"))
+	slices.SortFunc(runs, func(a, b *Run) int { return cmp.Compare(a.N, b.N) })
+	return runs, err
+}
+
+// runs are those whose folders match a pattern.
+func runs(pattern string) ([]*Run, error) {
+	dirs, err := filepath.Glob(pattern)
+	var all []*Run
+	for _, dir := range dirs {
+		if n, ok := runNumber(filepath.Base(dir)); ok {
+			all = append(all, &Run{Dir: dir, Model: filepath.Base(filepath.Dir(dir)), N: n})
+		}
+	}
+	return all, err
+}
+
 // latest is the run whose newest checkpoint is the newest, nil if there is none.
 func latest(pattern string) (*Run, error) {
-	dirs, err := filepath.Glob(pattern)
+	all, err := runs(pattern)
 	if err != nil {
 		return nil, err
 	}
 	var latest *Run
 	var newest time.Time
-	for _, dir := range dirs {
-		n, ok := runNumber(filepath.Base(dir))
-		if !ok {
-			continue
-		}
-		r := &Run{Dir: dir, Model: filepath.Base(filepath.Dir(dir)), N: n}
+	for _, r := range all {
 		checkpoint, err := r.newestCheckpoint()
 		if err != nil {
 			return nil, err

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"gonum.org/v1/gonum/mathext"
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
@@ -212,4 +213,12 @@ func GeometricMeanInterval(x []float64) Interval {
 		means[i] = GeometricMean(drawn)
 	}
 	return expandedPercentiles(means, len(x))
+}
+
+// SignTest is the probability that at least so many of n fair coins fall on one side.
+func SignTest(wins, n int) float64 {
+	if wins <= 0 {
+		return 1
+	}
+	return mathext.RegIncBeta(float64(wins), float64(n-wins+1), 0.5)
 }

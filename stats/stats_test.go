@@ -144,3 +144,14 @@ func TestMedianError(t *testing.T) {
 		t.Errorf("of one value: %g", got)
 	}
 }
+
+func TestSignTest(t *testing.T) {
+	for _, c := range []struct {
+		wins, n int
+		want    float64
+	}{{0, 5, 1}, {5, 5, 1.0 / 32}, {4, 5, 6.0 / 32}, {40, 40, math.Pow(2, -40)}} {
+		if got := SignTest(c.wins, c.n); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%d of %d: %g, want %g", c.wins, c.n, got, c.want)
+		}
+	}
+}

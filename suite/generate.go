@@ -38,6 +38,9 @@ const (
 
 var splits = []Split{Train, Validation, Test}
 
+// Splits lists them.
+func Splits() []Split { return slices.Clone(splits) }
+
 // work is from how much to how much a program does: floating-point operations,
 // or elements moved where those are more.
 type work struct{ least, most float64 }

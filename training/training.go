@@ -208,6 +208,14 @@ func (s Setup) against(p *program.Program, m schedule.Machine) schedule.Schedule
 	return schedule.Default(p, m)
 }
 
+// Over says what speedups of the training are over.
+func (s Setup) Over() string {
+	if s.Preset == "paper" {
+		return "unscheduled loops"
+	}
+	return "the default schedule"
+}
+
 // Options puts a training together for ppo.Random, or ppo.Train once it has a run.
 func (s Setup) Options(lab *measure.Lab, programs []*program.Program) ppo.TrainOptions {
 	o := ppo.TrainOptions{

@@ -36,7 +36,7 @@ type benchFlags struct {
 
 func (f *benchFlags) add(c *cobra.Command) {
 	flags := c.Flags()
-	flags.StringVar(&f.run, "run", "", "run that the results belong to (default: the one trained last)")
+	addAgent(flags, &f.run)
 	flags.StringSliceVar(&f.only, "only", nil, "benchmarks to run (default: all nine)")
 	flags.IntVar(&f.processes, "processes", 10, "fresh processes per method")
 	flags.IntVar(&f.runs, "runs", 10, "timed runs per process and benchmark")

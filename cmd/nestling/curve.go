@@ -34,14 +34,18 @@ that draws every choice at random, on the same programs in the same way.`,
 			if err != nil {
 				return err
 			}
-			random, err := s.random(c.Context(), run, min(iterations, len(trained)))
+			setup, err := training.Read(run)
+			if err != nil {
+				return err
+			}
+			random, err := s.random(c.Context(), setup, min(iterations, len(trained)))
 			if err != nil {
 				return err
 			}
 			if out == "" {
 				out = filepath.Join(run.Logs(), "learning_curve.png")
 			}
-			if err := report.LearningPlot(out, run.Model, points(trained), points(random)); err != nil {
+			if err := report.LearningPlot(out, run.Model, setup.Over(), points(trained), points(random)); err != nil {
 				return err
 			}
 			return s.printFiles(out)
@@ -53,12 +57,8 @@ that draws every choice at random, on the same programs in the same way.`,
 	return c
 }
 
-// random plays the random policy on the programs of a run.
-func (s *settings) random(ctx context.Context, run *results.Run, iterations int) (metrics []ppo.Metrics, err error) {
-	setup, err := training.Read(run)
-	if err != nil {
-		return nil, err
-	}
+// random plays the random policy on the programs of a training.
+func (s *settings) random(ctx context.Context, setup training.Setup, iterations int) (metrics []ppo.Metrics, err error) {
 	s.threads = setup.Threads
 	lab, err := s.openTrainingLab()
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,6 +33,7 @@ import (
 // evalFlags are what `nestling eval` takes.
 type evalFlags struct {
 	run     string
+	beside  []string
 	set     string
 	count   int
 	explain bool
@@ -45,40 +48,54 @@ func evalCommand(s *settings) *cobra.Command {
 		Long: `Lets an agent schedule programs that it was not trained on, and measures its first
 choice and its best of some trials beside unscheduled loops, the default schedule, PyTorch
 eager, the reference schedules of the nine benchmarks, uniform random search, and the same
-network before training; all with as many trials. PyTorch runs the benchmarks and generated
-programs, not those of a folder.
+network before training, and other agents; all with as many trials, or as many as --others
+says. PyTorch runs the benchmarks and generated programs, not those of a folder.
 
---set is test (generated programs), nine (the benchmarks) or a folder of .mlir files.
+--set is nine (the benchmarks), test (generated programs), validation (those of another
+split; train is a third) or a folder of .mlir files.
 Written into the run's folder: eval/SET.json, .csv and .png, and as SET.partial after each
 program until all are done.`,
 		Example: `  nestling eval
   nestling eval --set nine --trials 64
   nestling eval --run results/lstm/run_1 --set test --count 40
-  nestling eval --set nine --explain --trials 1`,
+  nestling eval --set nine --explain --trials 1
+  nestling eval --run lstm --beside gpt-2 --set nine`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := errors.Join(atLeastOne("trials", f.Trials), atLeastOne("count", f.count), atLeastOne("rounds", f.Rounds)); err != nil {
 				return err
 			}
+			if f.Others < 0 {
+				return fmt.Errorf("--others %d: give 0 for as many as --trials, or more", f.Others)
+			}
 			if _, err := search.Find(f.Method); err != nil {
 				return err
+			}
+			if c.Flags().Changed("count") && !slices.Contains(suite.Splits(), suite.Split(f.set)) {
+				return fmt.Errorf("--count is how many programs to generate; --set %s has those that it has", f.set)
 			}
 			return s.eval(c.Context(), f)
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.run, "run", "", "run whose agent to evaluate (default: the one trained last)")
-	flags.StringVar(&f.set, "set", "test", "programs: test, nine, or a folder")
-	flags.IntVar(&f.count, "count", 40, "how many test programs to generate")
+	addAgent(flags, &f.run)
+	flags.StringSliceVar(&f.beside, "beside", nil, "other agents to compare with, named as --run names one")
+	flags.StringVar(&f.set, "set", "test", "programs: nine, test, validation, train, or a folder")
+	flags.IntVar(&f.count, "count", 40, "how many programs to generate")
 	flags.IntVar(&f.Trials, "trials", 50, "schedules of each search; 1 evaluates the first choice alone")
+	flags.IntVar(&f.Others, "others", 0, "schedules of each search that it is compared with (default: as many)")
 	flags.StringVar(&f.Method, "search", search.DefaultMethod, "how the agent searches: sample, refine, evolve, beam or tree")
 	flags.IntVar(&f.Rounds, "rounds", 3, "how often the finalists are measured, in turns")
-	flags.Uint64Var(&f.Seed, "seed", 1, "of the test programs and of what is drawn")
+	flags.Uint64Var(&f.Seed, "seed", 1, "of the generated programs and of what is drawn")
 	flags.BoolVar(&f.explain, "explain", false, "print each decision of the first choice with the probabilities of its alternatives")
 	return c
 }
 
 func (s *settings) eval(ctx context.Context, f evalFlags) (err error) {
+	sources, err := sourcesOf(f)
+	if err != nil {
+		return err
+	}
 	lab, err := s.openTrainingLab()
 	if err != nil {
 		return err
@@ -90,57 +107,69 @@ func (s *settings) eval(ctx context.Context, f evalFlags) (err error) {
 	}
 	f.Policy, f.Cost, f.Rules = a.Policy(), a.Cost(), a.Rules()
 	fmt.Fprintln(os.Stderr, "agent:", a)
-	cases, err := s.cases(ctx, lab, f)
-	if err != nil {
+	if f.Rivals, err = s.rivals(lab, f.beside); err != nil {
 		return err
 	}
-	if f.explain {
-		if err := explain(a, cases); err != nil {
-			return err
-		}
+	cases, err := s.cases(ctx, lab, f, sources)
+	if err != nil {
+		return err
 	}
 	if slices.ContainsFunc(cases, func(c eval.Case) bool { return c.PyTorch != nil }) {
 		if f.Eager, err = s.eager(ctx, lab); err != nil {
 			fmt.Fprintln(os.Stderr, "without PyTorch:", err)
 		}
 	}
-	e := evaluation{agent: a, flags: f, threads: lab.Options().Threads}
+	e := newEvaluation(a, f, lab.Options().Threads)
+	if f.explain {
+		if err := e.explain(cases, !s.json); err != nil {
+			return err
+		}
+	}
 	bar := progress.NewBar(os.Stderr, "evaluation")
 	for i, c := range cases {
 		bar.Update(i, len(cases), c.Name)
 		row, err := eval.Run(ctx, lab, lab.Machine(), c, f.Options)
 		if err != nil {
-			if len(e.rows) > 0 && ctx.Err() != nil {
+			if len(e.report.Programs) > 0 && ctx.Err() != nil {
 				break // what was measured is kept
 			}
 			return fmt.Errorf("%s: %w", c.Name, err)
 		}
-		e.rows = append(e.rows, row)
+		e.report.Programs = append(e.report.Programs, row)
 		if err := e.write(); err != nil {
 			return err
 		}
 	}
-	bar.Update(len(e.rows), len(cases), "")
+	done := len(e.report.Programs)
+	bar.Update(done, len(cases), "")
 	bar.Done()
-	return errors.Join(ctx.Err(), s.finishEvaluation(e, len(e.rows) == len(cases)))
+	return errors.Join(ctx.Err(), s.finishEvaluation(e, done == len(cases)))
 }
 
-// cases are the programs of a set.
-func (s *settings) cases(ctx context.Context, lab *measure.Lab, f evalFlags) ([]eval.Case, error) {
-	var sources []suite.Program
-	switch f.set {
-	case "test":
-		sources = suite.Generate(suite.Test, f.Seed, f.count)
-	case "nine":
-		for _, b := range suite.Nine() {
-			sources = append(sources, suite.Program{Name: b.Name, Module: b.Module})
-		}
-	default:
-		var err error
-		if sources, err = suite.FromFolder(f.set); err != nil {
+// rivals loads the agents of runs, each named by what its training was set up with if that
+// is not our own, or else by its run: "paper", "lstm/run_1".
+func (s *settings) rivals(lab *measure.Lab, runs []string) ([]eval.Rival, error) {
+	var all []eval.Rival
+	for _, run := range runs {
+		a, err := s.loadAgent(lab, run)
+		if err != nil {
 			return nil, err
 		}
+		setup, err := training.Read(a.Run)
+		if err != nil {
+			return nil, err
+		}
+		name := cmp.Or(setup.Preset, fmt.Sprintf("%s/%s", a.Run.Model, filepath.Base(a.Run.Dir)))
+		if slices.ContainsFunc(all, func(r eval.Rival) bool { return r.Name == name }) {
+			return nil, fmt.Errorf("--beside %s: two agents are called %s", run, name)
+		}
+		all = append(all, eval.Rival{Name: name, Policy: a.Policy(), Cost: a.Cost(), Rules: a.Rules()})
 	}
+	return all, nil
+}
+
+// cases are the programs of a set, with what is known of each.
+func (s *settings) cases(ctx context.Context, lab *measure.Lab, f evalFlags, sources []suite.Program) ([]eval.Case, error) {
 	programs, err := training.Analyse(ctx, lab, sources, func(int, int) {})
 	if err != nil {
 		return nil, err
@@ -161,6 +190,25 @@ func (s *settings) cases(ctx context.Context, lab *measure.Lab, f evalFlags) ([]
 	return cases, nil
 }
 
+// sourcesOf are those of a set's programs.
+func sourcesOf(f evalFlags) ([]suite.Program, error) {
+	var sources []suite.Program
+	switch {
+	case slices.Contains(suite.Splits(), suite.Split(f.set)):
+		return suite.Generate(suite.Split(f.set), f.Seed, f.count), nil
+	case f.set == "nine":
+		for _, b := range suite.Nine() {
+			sources = append(sources, suite.Program{Name: b.Name, Module: b.Module})
+		}
+		return sources, nil
+	}
+	sources, err := suite.FromFolder(f.set)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("--set %s: no set has that name (nine, test, validation, train), and no folder", f.set)
+	}
+	return sources, err
+}
+
 // knowBenchmark adds what is known of one of the nine.
 func (s *settings) knowBenchmark(c *eval.Case, threads int) error {
 	reference, err := schedules.Find(c.Name, threads, s.tolerance)
@@ -173,22 +221,34 @@ func (s *settings) knowBenchmark(c *eval.Case, threads int) error {
 	return err
 }
 
-// explain prints how the agent came to its first choices.
-func explain(a *agent.Agent, cases []eval.Case) error {
+// evaluation is one under way.
+type evaluation struct {
+	agent  *agent.Agent
+	report eval.Report
+	// explanations are of first choices, by program, where they were asked for.
+	explanations map[string]agent.Explanation
+}
+
+func newEvaluation(a *agent.Agent, f evalFlags, threads int) *evaluation {
+	return &evaluation{agent: a, report: eval.Report{
+		Agent: a.String(), Beside: f.beside, Set: f.set, Trials: f.Trials, Others: f.Others, Search: f.Method, Seed: f.Seed, Rounds: f.Rounds, Threads: threads,
+		Machine: results.Machine(), Versions: results.ThisBuild(), Created: time.Now().UTC().Truncate(time.Second),
+	}}
+}
+
+// explain finds out how the agent came to its first choices, and prints it for people.
+func (e *evaluation) explain(cases []eval.Case, print bool) error {
+	e.explanations = map[string]agent.Explanation{}
 	for _, c := range cases {
-		if _, err := fmt.Printf("%s\n%s\n", c.Name, strings.Join(a.Explain(c.Program), "\n")); err != nil {
-			return err
+		x := e.agent.Explain(c.Program)
+		e.explanations[c.Name] = x
+		if print {
+			if _, err := fmt.Printf("%s\n%s", c.Name, x); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
-}
-
-// evaluation is one under way.
-type evaluation struct {
-	agent   *agent.Agent
-	flags   evalFlags
-	threads int
-	rows    []*eval.Row
 }
 
 // partial is put to the name of an evaluation that has not come to its end.
@@ -196,14 +256,17 @@ const partial = ".partial"
 
 // base is the path of the evaluation's files without what tells them apart.
 func (e *evaluation) base() string {
-	set := strings.ReplaceAll(e.flags.set, string(filepath.Separator), "_")
+	set := strings.ReplaceAll(e.report.Set, string(filepath.Separator), "_")
 	return filepath.Join(e.agent.Run.Dir, "eval", strings.Trim(set, "_."))
 }
 
-func (e *evaluation) content() map[string]any {
-	f := e.flags
-	return map[string]any{"agent": e.agent.String(), "set": f.set, "trials": f.Trials, "search": f.Method,
-		"seed": f.Seed, "rounds": f.Rounds, "threads": e.threads, "programs": e.rows}
+// content is what the JSON file holds.
+func (e *evaluation) content() any {
+	e.report.Summarize()
+	return struct {
+		eval.Report
+		Explanations map[string]agent.Explanation `json:"explanations,omitempty"`
+	}{e.report, e.explanations}
 }
 
 // write writes down what there is so far.
@@ -212,12 +275,12 @@ func (e *evaluation) write() error {
 	if err := os.MkdirAll(filepath.Dir(base), 0o777); err != nil {
 		return err
 	}
-	return errors.Join(results.WriteJSON(base+".json", e.content()), writeEvaluationCSV(base+".csv", e.rows))
+	return errors.Join(results.WriteJSON(base+".json", e.content()), writeEvaluationCSV(base+".csv", e.report.Programs))
 }
 
 // finishEvaluation prints an evaluation, which takes the place of an earlier one if it is
 // complete.
-func (s *settings) finishEvaluation(e evaluation, complete bool) error {
+func (s *settings) finishEvaluation(e *evaluation, complete bool) error {
 	base := e.base() + partial
 	if complete {
 		base = e.base()
@@ -228,13 +291,13 @@ func (s *settings) finishEvaluation(e evaluation, complete bool) error {
 		}
 	}
 	picture := base + ".png"
-	if err := report.EvaluationPlot(picture, e.rows, e.agent.Run.Model+" on "+e.flags.set+" programs"); err != nil {
+	if err := report.EvaluationPlot(picture, e.report.Programs, e.agent.Run.Model+" on "+e.report.Set+" programs"); err != nil {
 		return err
 	}
 	if s.json {
 		return json.NewEncoder(os.Stdout).Encode(e.content())
 	}
-	if err := report.Evaluation(e.rows, e.flags.Trials).Write(os.Stdout, colour()); err != nil {
+	if err := report.Evaluation(&e.report).Write(os.Stdout, colour()); err != nil {
 		return err
 	}
 	return s.printFiles("\n"+base+".json", base+".csv", picture)
@@ -245,7 +308,8 @@ func (s *settings) finishEvaluation(e evaluation, complete bool) error {
 func writeEvaluationCSV(path string, rows []*eval.Row) error {
 	var text strings.Builder
 	w := csv.NewWriter(&text)
-	_ = w.Write(append(append([]string{"program", "family", "flops", "default_ms", "share_of_best"}, eval.Contestants...), "failed"))
+	contestants := slices.Concat(eval.Contestants, eval.Rivals(rows))
+	_ = w.Write(slices.Concat([]string{"program", "family", "flops", "default_ms", "share_of_best"}, contestants, []string{"failed"}))
 	number := func(v float64) string {
 		if v == 0 {
 			return ""
@@ -254,7 +318,7 @@ func writeEvaluationCSV(path string, rows []*eval.Row) error {
 	}
 	for _, r := range rows {
 		record := []string{r.Name, r.Family, number(r.Flops), number(r.DefaultMS), number(r.Share)}
-		for _, name := range eval.Contestants {
+		for _, name := range contestants {
 			record = append(record, number(r.Speedups[name]))
 		}
 		_ = w.Write(append(record, strings.Join(slices.Sorted(maps.Keys(r.Failures)), " ")))

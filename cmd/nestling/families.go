@@ -53,6 +53,9 @@ move memory are held against a plain loop that moves as much, timed beside them.
 			o.Progress = bar.Update
 			rows, err := bench.Families(c.Context(), lab, cases, o)
 			bar.Done()
+			if out == "" {
+				out = s.familiesFile(len(rows) == len(suite.Families()))
+			}
 			return errors.Join(err, s.reportFamilies(rows, out, page))
 		},
 	}
@@ -63,7 +66,7 @@ move memory are held against a plain loop that moves as much, timed beside them.
 	flags.DurationVar(&o.MinBlock, "min-block", o.MinBlock, "shortest block")
 	flags.DurationVar(&o.Budget, "budget", o.Budget, "time of one process")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "of the inputs")
-	flags.StringVar(&out, "out", "", "file for the rows as JSON (default: families.json in the folder of the runs)")
+	flags.StringVar(&out, "out", "", "file for the rows as JSON (default: families.json in the folder of the runs, some.families.json where they are not all)")
 	flags.StringVar(&page, "markdown", "", "file for the table as a section of Markdown")
 	return c
 }
@@ -85,11 +88,18 @@ func chosenCases(names []string) ([]suite.Case, error) {
 	return chosen, nil
 }
 
+// familiesFile is where rows go that nobody named a file for: some of them do not take the
+// place of all, which pages are written from.
+func (s *settings) familiesFile(all bool) string {
+	name := figures.FamiliesFile
+	if !all {
+		name = "some." + name
+	}
+	return filepath.Join(s.results, name)
+}
+
 // reportFamilies writes the rows as JSON and prints them.
 func (s *settings) reportFamilies(rows []results.FamilyRow, out, page string) error {
-	if out == "" {
-		out = filepath.Join(s.results, figures.FamiliesFile)
-	}
 	text, err := json.MarshalIndent(rows, "", "  ")
 	if err != nil {
 		return err

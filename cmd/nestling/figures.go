@@ -41,7 +41,7 @@ bench families", the output of Go benchmarks, a run's training log and its compa
 	}
 	flags := c.Flags()
 	flags.StringVar(&run, "run", "", "run to report (default: the one trained last)")
-	flags.StringVar(&speeds, "speeds", "results/bench.txt", "output of go test -bench")
+	flags.StringVar(&speeds, "speeds", "bin/bench.txt", "output of go test -bench")
 	flags.StringVar(&curve, "curve", "", "picture of the learning curve, as the page links it")
 	flags.StringVar(&out, "out", "docs/results.md", "file to write")
 	return c

@@ -58,18 +58,19 @@ everything to repeat it. Ctrl-C ends it with what was found.`,
 	return c
 }
 
-// printFuzz prints the report; findings are an error.
-func (s *settings) printFuzz(r *fuzz.Report) error {
+// printFuzz prints the report; findings are an error, in either form.
+func (s *settings) printFuzz(r *fuzz.Report) (err error) {
 	if s.json {
-		return json.NewEncoder(os.Stdout).Encode(r)
-	}
-	fmt.Printf("%d schedules: %d right, %d refused, %d not ended in time, %d wrong or broken\n",
-		r.Draws, r.Right, r.Refused, r.Slow, len(r.Findings))
-	for _, f := range r.Findings {
-		fmt.Printf("\n%s: %s\n%s%s\n", f.Program, f.Error, f.Schedule, f.Reproducer)
+		err = json.NewEncoder(os.Stdout).Encode(r)
+	} else {
+		fmt.Printf("%d schedules: %d right, %d refused, %d not ended in time, %d wrong or broken\n",
+			r.Draws, r.Right, r.Refused, r.Slow, len(r.Findings))
+		for _, f := range r.Findings {
+			fmt.Printf("\n%s: %s\n%s%s\n", f.Program, f.Error, f.Schedule, f.Reproducer)
+		}
 	}
 	if len(r.Findings) > 0 {
-		return fmt.Errorf("%d schedules were accepted and went wrong", len(r.Findings))
+		err = errors.Join(err, fmt.Errorf("%d schedules were accepted and went wrong", len(r.Findings)))
 	}
-	return nil
+	return err
 }

@@ -36,7 +36,8 @@ a second, and says since when it is known. --again measures anew.`,
 		Example: `  nestling optimize model.mlir
   nestling optimize model.mlir --trials 64 --out build/model
   nestling optimize model.mlir --search-time 30s
-  nestling optimize matmul_small --run results/lstm/run_0 --threads 1`,
+  nestling optimize matmul_small --run results/lstm/run_0 --threads 1
+  nestling optimize model.mlir --run shipped/gpt-2`,
 		Args: oneProgram,
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkSearch(o.Search); err != nil {
@@ -57,7 +58,7 @@ a second, and says since when it is known. --again measures anew.`,
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&run, "run", "", "run whose agent to use (default: the one trained last)")
+	addAgent(flags, &run)
 	flags.StringVar(&o.Out, "out", "", "folder for the files (default: optimized/NAME)")
 	addSearch(flags, &o.Search, 1)
 	flags.BoolVar(&again, "again", false, "measure anew what an earlier optimize found")

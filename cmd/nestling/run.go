@@ -29,9 +29,9 @@ func runCommand(s *settings) *cobra.Command {
 		Short: "The whole guide: agent, PyTorch, PyTorch JIT, comparison, plots",
 		Long: `Benchmarks the latest trained agent, PyTorch and PyTorch JIT on the nine benchmarks,
 the methods taking turns, and compares them. Where none was trained here yet,
-it is the one that ships with Nestling. The agent may try a few schedules for each
+it is the LSTM that ships with Nestling; --run names another. The agent may try a few schedules for each
 benchmark; with --trials 1 its first choices are benchmarked as they are.`,
-		Example: "  nestling run\n  nestling run --run results/lstm/run_1 --threads 1\n  nestling run --train-time 20m\n  nestling run --trials 1",
+		Example: "  nestling run\n  nestling run --run results/lstm/run_1 --threads 1\n  nestling run --run shipped/distilbert\n  nestling run --train-time 20m\n  nestling run --trials 1",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			// Before minutes of training: all that the rest will ask for.

@@ -1,17 +1,21 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"nestling/agent"
 	"nestling/measure"
+	"nestling/policy"
 	"nestling/program"
 	"nestling/results"
 	"nestling/schedules"
@@ -42,30 +46,49 @@ func readProgram(ctx context.Context, lab *measure.Lab, source string) (*program
 	return lab.Analyse(ctx, text, source)
 }
 
-// openRun opens the run at a path, or the one that was trained last.
-func (s *settings) openRun(path string) (*results.Run, error) {
-	if path != "" {
-		return results.OpenRun(path)
+// openRun opens the run at a path, the latest run of a model, or, named "", the one that was
+// trained last.
+func (s *settings) openRun(name string) (*results.Run, error) {
+	switch {
+	case name == "":
+		return results.Latest(s.results)
+	case slices.Contains(policy.Names(), name):
+		return results.LatestOf(s.results, name)
 	}
-	return results.Latest(s.results)
+	return results.OpenRun(name)
 }
 
+// shippedRun starts the names of runs that are the agents that ship with Nestling:
+// shipped/lstm.
+const shippedRun = "shipped/"
+
 // agentRun is openRun for those who want an agent: where none was trained, the checkpoint
-// that ships with Nestling becomes a run.
-func (s *settings) agentRun(path string) (*results.Run, error) {
-	run, err := s.openRun(path)
-	if path != "" || !errors.Is(err, results.ErrNoModel) || !slices.Contains(agent.Shipped(), defaultModel) {
-		return run, err
+// that ships with Nestling becomes a run. That can be asked for by name, too.
+func (s *settings) agentRun(name string) (*results.Run, error) {
+	model, asked := strings.CutPrefix(name, shippedRun)
+	if !asked {
+		run, err := s.openRun(name)
+		model = cmp.Or(name, defaultModel)
+		if !errors.Is(err, results.ErrNoModel) || !slices.Contains(agent.Shipped(), model) {
+			return run, err
+		}
+		fmt.Fprintf(os.Stderr, "no %s was trained here yet: ", cmp.Or(name, "agent"))
 	}
-	if run, err = agent.Unpack(s.results, defaultModel); err == nil {
-		fmt.Fprintf(os.Stderr, "no agent was trained here yet: the one that ships with Nestling is unpacked into %s\n", run.Dir)
+	run, err := agent.Unpack(s.results, model)
+	if err == nil {
+		fmt.Fprintf(os.Stderr, "the one that ships with Nestling is unpacked into %s\n", run.Dir)
 	}
 	return run, err
 }
 
-// loadAgent loads the agent of a run, "" for the latest run.
-func (s *settings) loadAgent(lab *measure.Lab, path string) (*agent.Agent, error) {
-	run, err := s.agentRun(path)
+// addAgent adds the flag that names an agent by its run.
+func addAgent(flags *pflag.FlagSet, run *string) {
+	flags.StringVar(run, "run", "", "agent: a run's folder, a model for its latest run, or shipped/MODEL for the one that ships (default: the one trained last)")
+}
+
+// loadAgent loads the agent of a run, which is named as agentRun has it.
+func (s *settings) loadAgent(lab *measure.Lab, name string) (*agent.Agent, error) {
+	run, err := s.agentRun(name)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,6 +32,8 @@ type trainFlags struct {
 	// queue and has to find its run again.
 	runFile string
 	budget  time.Duration
+	// print prints the settings of the learning instead.
+	print bool
 }
 
 func trainCommand(s *settings) *cobra.Command {
@@ -46,11 +49,15 @@ folder of yours. Every iteration ends with a checkpoint; Ctrl-C stops cleanly, a
   nestling train --data my_programs/
   nestling train --preset paper --time 20m
   nestling train --replay --time 5m
+  nestling train --print-config > settings.json
   nestling train --resume results/lstm/run_0 --time 10m`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := s.readSetup(c, &f); err != nil {
 				return err
+			}
+			if f.print {
+				return printConfig(f.setup.Config)
 			}
 			_, err := s.train(c.Context(), f)
 			return err
@@ -68,7 +75,8 @@ folder of yours. Every iteration ends with a checkpoint; Ctrl-C stops cleanly, a
 	flags.Uint64Var(&f.setup.Config.Seed, "seed", f.setup.Config.Seed, "of weights, programs and draws")
 	flags.IntVar(&f.setup.Config.Iterations, "iterations", 0, "end after so many iterations (0: no limit)")
 	flags.DurationVar(&f.budget, "time", 10*time.Minute, "end after so much training time, that before a resume included (0: no limit)")
-	flags.StringVar(&f.config, "config", "", "JSON file with settings of the learning; a flag given beside it wins")
+	flags.StringVar(&f.config, "config", "", "JSON file with settings of the learning, some or all; a flag given beside it wins")
+	flags.BoolVar(&f.print, "print-config", false, "print the settings of the learning as such a file and train nothing; docs/settings.md tells what each is")
 	flags.StringVar(&f.resume, "resume", "", "run to go on with: results/lstm/run_0")
 	flags.StringVar(&f.runFile, "run-file", "", "file to write the run's folder into")
 	return c
@@ -155,7 +163,7 @@ func (f *trainFlags) readConfig(c *cobra.Command) error {
 	}
 	file, err := os.Open(f.config)
 	if err != nil {
-		return err
+		return fmt.Errorf("--config: %w", err)
 	}
 	defer func() { _ = file.Close() }()
 	decoder := json.NewDecoder(file)
@@ -207,11 +215,8 @@ func (s *settings) train(ctx context.Context, f trainFlags) (run *results.Run, e
 	if err := f.absolutePaths(); err != nil {
 		return nil, err
 	}
-	if begins(run) { // later on it remembers by itself
-		if options.Teacher, err = f.setup.Taught(options.Programs); err != nil {
-			return nil, err
-		}
-		if options.Lessons, err = f.setup.Replayed(ctx, lab, options.Programs); err != nil {
+	if begins(run) {
+		if err := f.begin(ctx, lab, &options); err != nil {
 			return nil, err
 		}
 	}
@@ -225,6 +230,31 @@ func (s *settings) train(ctx context.Context, f trainFlags) (run *results.Run, e
 		return nil, err
 	}
 	options.Run = run
+	return run, s.learn(ctx, f, options)
+}
+
+// begin adds what a training begins with and later on remembers by itself.
+func (f *trainFlags) begin(ctx context.Context, lab *measure.Lab, options *ppo.TrainOptions) (err error) {
+	if options.Teacher, err = f.setup.Taught(options.Programs); err != nil {
+		return err
+	}
+	if options.Lessons, err = f.setup.Replayed(ctx, lab, options.Programs); err != nil || options.Pretrained == "" {
+		return err
+	}
+	p, err := policy.New(options.Model, options.Policy, rand.New(rand.NewPCG(0, 0)))
+	if err != nil {
+		return err
+	}
+	fit, err := policy.LoadPretrained(p, options.Pretrained)
+	if err == nil {
+		fmt.Fprintf(os.Stderr, "%d of %d parameters begin as in %s\n", len(fit), len(p.Parameters()), options.Pretrained)
+	}
+	return err
+}
+
+// learn trains a run, which is open, and shows how that goes.
+func (s *settings) learn(ctx context.Context, f trainFlags, options ppo.TrainOptions) error {
+	run := options.Run
 	if before := ppo.Conditions(run); before != "" && before != options.Conditions {
 		fmt.Fprintf(os.Stderr, "%s was trained on %s; here, on %s, it goes on with what it has learned, and measures anew\n", run.Dir, before, options.Conditions)
 	}
@@ -240,16 +270,23 @@ func (s *settings) train(ctx context.Context, f trainFlags) (run *results.Run, e
 			SchedulesPerSecond: m.NewPerSecond, Reward: m.RewardAverage, Speedup: m.Speedup, Entropy: m.Entropy, Failed: m.Failed, Collapsing: m.Collapsing})
 		return nil
 	}
-	err = ppo.Train(ctx, options)
+	err := ppo.Train(ctx, options)
 	live.Done()
 	if err == nil && ctx.Err() != nil {
 		fmt.Fprintf(os.Stderr, "`nestling train --resume %s` goes on\n", run.Dir)
-		return run, ctx.Err()
+		return ctx.Err()
 	}
 	if err == nil && !iterated {
 		fmt.Fprintln(os.Stderr, "it has come to its end; with more --time or --iterations it goes on")
 	}
-	return run, err
+	return err
+}
+
+// printConfig prints settings of the learning as --config reads them.
+func printConfig(c ppo.Config) error {
+	e := json.NewEncoder(os.Stdout)
+	e.SetIndent("", "  ")
+	return e.Encode(c)
 }
 
 // begins tells whether a run has yet to take its first step.

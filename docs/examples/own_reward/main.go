@@ -2,7 +2,8 @@
 //
 //	go run ./docs/examples/own_reward
 //
-// It needs bin/nestling-worker, which `make build` makes.
+// It needs bin/nestling-worker, which `make build` makes. Its runs are below
+// results/own_reward, where `nestling run` does not look for agents that make programs fast.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"time"
 
 	"nestling/codegen"
@@ -25,13 +27,16 @@ import (
 
 // smallest rewards schedules by the size of their object code, against that of the default
 // schedule. It is an env.Evaluator.
-type smallest struct{ lab *measure.Lab }
+type smallest struct {
+	lab   *measure.Lab
+	usual map[string]float64 // bytes of the default schedule's object code, by program
+}
 
 // Evaluate judges a batch. A schedule that does not compile is a failure, no error.
 func (s smallest) Evaluate(ctx context.Context, tasks []env.Task) ([]env.Feedback, error) {
 	out := make([]env.Feedback, len(tasks))
 	for i, t := range tasks {
-		usual, err := s.bytes(ctx, t.Program, schedule.Default(t.Program, s.lab.Machine()))
+		usual, err := s.ofDefault(ctx, t.Program)
 		if err != nil {
 			return nil, err
 		}
@@ -48,6 +53,19 @@ func (s smallest) Evaluate(ctx context.Context, tasks []env.Task) ([]env.Feedbac
 	return out, nil
 }
 
+// ofDefault is the size of a program by its default schedule, which is compiled once.
+func (s smallest) ofDefault(ctx context.Context, p *program.Program) (float64, error) {
+	if size, known := s.usual[p.Hash]; known {
+		return size, nil
+	}
+	size, err := s.bytes(ctx, p, schedule.Default(p, s.lab.Machine()))
+	if err == nil {
+		s.usual[p.Hash] = size
+	}
+	return size, err
+}
+
+// bytes is the size of a program's object code by a schedule.
 func (s smallest) bytes(ctx context.Context, p *program.Program, how schedule.Schedule) (float64, error) {
 	o := s.lab.Options()
 	code, err := schedule.Write(p, how, schedule.Options{Threads: o.Threads})
@@ -65,13 +83,14 @@ func (s smallest) Baselines() map[string]env.Baseline { return nil }
 func (s smallest) Remember(map[string]env.Baseline) {}
 
 func main() {
-	if err := train(context.Background()); err != nil {
+	if err := train(context.Background(), filepath.Join("results", "own_reward"), ppo.Defaults()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func train(ctx context.Context) error {
+// train trains an agent, whose run is below a folder, for a minute.
+func train(ctx context.Context, root string, settings ppo.Config) error {
 	lab, err := measure.Open(measure.Options{Threads: 1})
 	if err != nil {
 		return err
@@ -85,13 +104,13 @@ func train(ctx context.Context) error {
 		}
 		programs = append(programs, p)
 	}
-	run, err := results.NewRun("results", "smallest")
+	run, err := results.NewRun(root, "lstm")
 	if err != nil {
 		return err
 	}
 	return ppo.Train(ctx, ppo.TrainOptions{
-		Config: ppo.Defaults(), Model: "lstm", Policy: policy.DefaultConfig("lstm"),
-		Programs: programs, Machine: lab.Machine(), Evaluator: smallest{lab}, Run: run, Budget: time.Minute,
+		Config: settings, Model: "lstm", Policy: policy.DefaultConfig("lstm"),
+		Programs: programs, Machine: lab.Machine(), Evaluator: smallest{lab, map[string]float64{}}, Run: run, Budget: time.Minute,
 		Report: func(m ppo.Metrics) error {
 			_, err := fmt.Printf("iteration %d: %.2f of the usual size\n", m.Iteration, 1/m.Speedup)
 			return err
