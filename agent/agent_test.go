@@ -104,7 +104,7 @@ func TestExplain(t *testing.T) {
 				t.Errorf("%s: %s: %v with %v; probabilities add up to %g", name, d.Question, d.Answer, d.Others, sum)
 			}
 		}
-		if (x.Instead == "") != (x.Preferred == 0) || x.Instead == x.Schedule {
+		if (x.Instead == "") != (x.Preferred == 0) || x.Preferred < 0 || x.Instead == x.Schedule {
 			t.Errorf("%s: most probable %q, %g below", name, x.Instead, x.Preferred)
 		}
 	}
@@ -116,7 +116,7 @@ func TestExplanationsForPeople(t *testing.T) {
 	}}
 	want := `  a: which action                    V 20 %; else U 70 %, next 10 %  (advantage over the average -0.50)
 a: V
-  which the cost model puts 0.25 above the most probable schedule:
+  which policy and cost model together put 0.25 above the most probable schedule:
 a: U 2
 `
 	if diff := cmp.Diff(want, x.String()); diff != "" {

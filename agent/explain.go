@@ -19,8 +19,9 @@ type Explanation struct {
 	// Instead is the schedule that is most probable by the policy alone, where it is another:
 	// policy and cost model choose together.
 	Instead string `json:"most_probable,omitempty"`
-	// Preferred is by how much the cost model's score of the schedule is above that of Instead.
-	Preferred float64 `json:"score_above_most_probable,omitempty"`
+	// Preferred is by how much more promising the schedule is than Instead, by both together:
+	// a difference of costmodel.Promise.
+	Preferred float64 `json:"above_most_probable,omitempty"`
 }
 
 // Decision is the answer to one question, with what else could have been answered.
@@ -46,8 +47,7 @@ func (a *Agent) Explain(p *program.Program) Explanation {
 	x := Explanation{Schedule: chosen.Schedule().String(), Decisions: decisions(a.policy, space, chosen.Answers())}
 	probable := costmodel.First(a.policy, nil, space)
 	if instead := probable.Schedule().String(); instead != x.Schedule {
-		scores := a.cost.Scores([]costmodel.Features{retraced(space, chosen), retraced(space, probable)})
-		x.Instead, x.Preferred = instead, scores[0]-scores[1]
+		x.Instead, x.Preferred = instead, a.promise(space, chosen)-a.promise(space, probable)
 	}
 	return x
 }
@@ -73,13 +73,14 @@ func decisions(p *policy.Policy, space *env.Space, answers []int) []Decision {
 	return all
 }
 
-// retraced is what a cost model knows of an episode that is over.
-func retraced(space *env.Space, over *env.Episode) costmodel.Features {
+// promise is what policy and cost model think of an episode that is over.
+func (a *Agent) promise(space *env.Space, over *env.Episode) float64 {
 	steps, err := space.NewEpisode().Retrace(over.Answers())
 	if err != nil {
 		panic("agent: an answer is refused that was given before: " + err.Error())
 	}
-	return costmodel.Describe(steps, over)
+	score := a.cost.Scores([]costmodel.Features{costmodel.Describe(steps, over)})[0]
+	return costmodel.Promise(score, a.policy.LogProb(steps))
 }
 
 // others is how many other answers the text of an explanation shows of each question.
@@ -97,7 +98,7 @@ func (x Explanation) String() string {
 	}
 	b.WriteString(strings.TrimSpace(x.Schedule) + "\n")
 	if x.Instead != "" {
-		fmt.Fprintf(&b, "  which the cost model puts %.2f above the most probable schedule:\n%s\n", x.Preferred, strings.TrimSpace(x.Instead))
+		fmt.Fprintf(&b, "  which policy and cost model together put %.2f above the most probable schedule:\n%s\n", x.Preferred, strings.TrimSpace(x.Instead))
 	}
 	return b.String()
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"nestling/results"
 )
@@ -54,11 +55,18 @@ func Unpack(root, model string) (*results.Run, error) {
 	if err := copyShipped(path.Join("shipped", model, "run"), run.Dir); err != nil {
 		return nil, fmt.Errorf("unpacking the trained %s: %w", model, err)
 	}
-	_, err = run.SaveCheckpoint(iteration, func(dir string) error {
+	dir, err := run.SaveCheckpoint(iteration, func(dir string) error {
 		return copyShipped(path.Join("shipped", model, name), dir)
 	})
-	return run, err
+	if err != nil {
+		return nil, err
+	}
+	return run, os.Chtimes(filepath.Join(dir, results.StateFile), shippedAge, shippedAge)
 }
+
+// shippedAge is from when checkpoints that ship are: what is trained here is newer than any,
+// and to look at one that ships does not make it the latest.
+var shippedAge = time.Unix(0, 0)
 
 // alreadyUnpacked finds the run under root that is nothing but a shipped checkpoint, nil if there is
 // none: trained on, it is another agent.

@@ -31,6 +31,43 @@ func TestShippedCheckpointsAreRuns(t *testing.T) {
 	}
 }
 
+// What is unpacked already is taken, and is older than what was trained here; what was trained
+// on since is another agent.
+func TestUnpackedOnce(t *testing.T) {
+	root := t.TempDir()
+	first, err := Unpack(root, "lstm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Unpack(root, "lstm"); err != nil || again.Dir != first.Dir {
+		t.Errorf("unpacked again into %v (%v), not %s", again, err, first.Dir)
+	}
+	trained, err := results.NewRun(root, "convnext")
+	if err != nil {
+		t.Fatal(err)
+	}
+	save := func(run *results.Run, iteration int) {
+		t.Helper()
+		_, err := run.SaveCheckpoint(iteration, func(dir string) error {
+			return errors.Join(results.WriteFile(filepath.Join(dir, results.PolicyFile), []byte("weights")), results.WriteFile(filepath.Join(dir, results.StateFile), []byte("{}")))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	save(trained, 1)
+	if _, err := Unpack(root, "gpt-2"); err != nil {
+		t.Fatal(err)
+	}
+	if latest, err := results.Latest(root); err != nil || latest.Dir != trained.Dir {
+		t.Errorf("the latest is %v (%v), not %s", latest, err, trained.Dir)
+	}
+	save(first, 1000000)
+	if other, err := Unpack(root, "lstm"); err != nil || other.Dir == first.Dir {
+		t.Errorf("%v, which was trained on, is what ships (%v)", other, err)
+	}
+}
+
 func TestWhatIsNotShipped(t *testing.T) {
 	_, err := Unpack(t.TempDir(), "gpt-5")
 	if !errors.Is(err, results.ErrNoModel) || !strings.Contains(err.Error(), "nestling train --model gpt-5") {

@@ -1,5 +1,5 @@
 // Package eval tells how good an agent is: on programs it was not trained on, beside the
-// default schedule, random search and an untrained policy, with the same number of trials.
+// default schedule, random search, an untrained policy and other agents.
 package eval
 
 import (
@@ -51,7 +51,8 @@ type Options struct {
 
 // Rival is another agent that is evaluated beside the one that it is about.
 type Rival struct {
-	Name   string // "paper"
+	Name   string // in tables: "paper lstm/run_3"
+	Run    string // its folder
 	Policy *policy.Policy
 	Cost   *costmodel.Model // nil for none
 	Rules  env.Rules
@@ -141,7 +142,8 @@ type searcher struct {
 	rules        env.Rules
 }
 
-// searches looks for schedules by trial, each contestant with the same budget.
+// searches looks for schedules by trial: the agent with its budget, those that it is compared
+// with all with theirs.
 func (r *Row) searches(ctx context.Context, lab env.Lab, m schedule.Machine, c Case, o Options, chosen map[string]schedule.Schedule) error {
 	if o.Trials <= 1 {
 		return nil

@@ -196,6 +196,14 @@ func TestRivalsAreContestants(t *testing.T) {
 	if got := Rivals([]*Row{row}); !slices.Equal(got, []string{"other greedy", "other search"}) {
 		t.Errorf("rivals are %v", got)
 	}
+	few := l.timed
+	if _, err := Run(t.Context(), l, machine, Case{Name: "product", Program: p},
+		Options{Policy: untrained(t), Rivals: []Rival{rival}, Trials: 6, Method: "sample", Seed: 1, Rounds: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if many := l.timed - few; many < few+6 {
+		t.Errorf("%d timings with two trials for others, %d with six", few, many)
+	}
 	report := Report{Programs: []*Row{row}}
 	report.Summarize()
 	if n := len(Asked(report.Programs)); len(report.Means) != n || n < 6 {
@@ -203,5 +211,14 @@ func TestRivalsAreContestants(t *testing.T) {
 	}
 	if !slices.ContainsFunc(report.Comparisons, func(c Comparison) bool { return c.Contestant == Greedy && c.Over == "other search" && c.Of <= 1 }) {
 		t.Errorf("greedy is not held against the rival's search: %+v", report.Comparisons)
+	}
+}
+
+// Without a search nothing is said of one.
+func TestReportsCompareWhatWasAsked(t *testing.T) {
+	report := Report{Programs: []*Row{{Name: "a", Speedups: map[string]float64{Greedy: 2, Reference: 1}}}}
+	report.Summarize()
+	if len(report.Comparisons) != 1 || report.Comparisons[0].Contestant != Greedy || report.Comparisons[0].Over != Reference {
+		t.Errorf("%+v; want greedy over reference alone", report.Comparisons)
 	}
 }

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"slices"
 	"time"
 
 	"nestling/results"
@@ -59,9 +60,10 @@ func (r *Report) Summarize() {
 			r.Means = append(r.Means, meanOf(rows, name, family))
 		}
 	}
+	asked := Asked(r.Programs)
 	for _, name := range []string{Greedy, Search} {
-		for _, other := range Asked(r.Programs) {
-			if other == name {
+		for _, other := range asked {
+			if other == name || !slices.Contains(asked, name) {
 				continue
 			}
 			won, of := Wins(r.Programs, name, other)

@@ -100,7 +100,7 @@ func writeTrainings(w io.Writer, trainings []history) {
 		s := h.own()
 		over := ""
 		if s.setup.Preset != "" {
-			over = " over unscheduled loops"
+			over = " over " + s.setup.Over()
 		}
 		last := s.last()
 		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %d | %.1f | %d | %.0f %% | %.2f%s | %s |\n",
@@ -140,7 +140,7 @@ func writeCurves(w io.Writer, path string, trainings []history) error {
 	for _, h := range trainings {
 		switch s := h.own(); {
 		case s.setup.Preset != "":
-			without = append(without, near(s.run.Dir)+", whose rewards are over unscheduled loops")
+			without = append(without, near(s.run.Dir)+", whose rewards are over "+s.setup.Over())
 		case h.lost != "":
 			without = append(without, near(s.run.Dir)+", for nobody knows when its teacher ended")
 		default:

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -87,7 +88,11 @@ type Page struct {
 func (p Page) Write(path string) error {
 	var b bytes.Buffer
 	b.WriteString("# Results\n\nWritten by `make bench`; every figure is from one machine and can be made again there.\n\n")
-	writeMachines(&b, p.machines())
+	nine, err := report.Compare(p.Run.Benchmarks())
+	if err != nil {
+		return err
+	}
+	writeMachines(&b, p.machines(nine))
 	if err := report.SpeedPage(&b, p.Table); err != nil {
 		return err
 	}
@@ -98,15 +103,20 @@ func (p Page) Write(path string) error {
 	if err := writeTraining(&b, p.Run, p.Curve); err != nil {
 		return err
 	}
-	if err := writeNine(&b, p.Run); err != nil {
+	if err := writeNine(&b, nine); err != nil {
 		return err
 	}
 	return results.WriteFile(path, b.Bytes())
 }
 
-// machines are those that the page's times were taken on.
-func (p Page) machines() []results.MachineInfo {
+// machines are those that schedules and the agent were set beside PyTorch on.
+func (p Page) machines(nine *report.Comparison) []results.MachineInfo {
 	var all []results.MachineInfo
+	for _, row := range nine.Rows {
+		for _, e := range row.Entries {
+			all = append(all, e.Machine)
+		}
+	}
 	for _, speed := range p.Table {
 		for _, file := range speed.Entries {
 			for _, e := range file {
@@ -117,16 +127,17 @@ func (p Page) machines() []results.MachineInfo {
 	return all
 }
 
-// writeMachines names each of some machines once; where none is known, this one.
+// writeMachines names each of some machines once; where none is known, this one. Another
+// kernel does not make another machine.
 func writeMachines(w io.Writer, all []results.MachineInfo) {
-	var lines []string
+	named := map[string]string{}
 	for _, m := range all {
 		if m.CPU != "" {
-			lines = append(lines, machineLine(m))
+			named[fmt.Sprint(m.CPU, m.Cores, m.Features)] = machineLine(m)
 		}
 	}
-	slices.Sort(lines)
-	if lines = slices.Compact(lines); len(lines) == 0 {
+	lines := slices.Sorted(maps.Values(named))
+	if len(lines) == 0 {
 		lines = []string{machineLine(results.Machine())}
 	}
 	if len(lines) > 1 {
@@ -246,11 +257,7 @@ func throughput(s stage) string {
 	return fmt.Sprintf("%.1f in the first %d iterations, on the smaller half of the programs; %s", float64(fresh)/s.log[n-1].Elapsed, n, all)
 }
 
-func writeNine(w io.Writer, run *results.Run) error {
-	c, err := report.Compare(run.Benchmarks())
-	if err != nil {
-		return err
-	}
+func writeNine(w io.Writer, c *report.Comparison) error {
 	fmt.Fprintf(w, "## The nine benchmarks with the agent\n\nBy `nestling run`, methods taking turns, every output checked.\n\n```\n")
 	if err := c.Table().Write(w, false); err != nil {
 		return err

@@ -13,6 +13,9 @@ var contestantColours = map[string]color.Color{
 	eval.Eager: orange, eval.Reference: grey, eval.Greedy: skyBlue, eval.Search: blue, eval.Untrained: green, eval.Random: purple,
 }
 
+// rivalColours are those of other agents' first choices and searches, in turns.
+var rivalColours = []color.Color{red, yellow}
+
 // mostPrograms is how many programs a figure shows one by one; of more it shows families.
 const mostPrograms = 12
 
@@ -22,8 +25,12 @@ func EvaluationPlot(path string, rows []*eval.Row, title string) error {
 	groups := evaluationGroups(rows)
 	b := &barChart{base: 1, suffix: "×"}
 	var keys []key
-	for _, contestant := range eval.Contestants {
+	rivals := eval.Rivals(rows)
+	for _, contestant := range slices.Concat(eval.Contestants, rivals) {
 		colour, drawn := contestantColours[contestant]
+		if i := slices.Index(rivals, contestant); i >= 0 {
+			colour, drawn = rivalColours[i%len(rivalColours)], true
+		}
 		if !drawn || len(eval.Speedups(rows, contestant)) == 0 {
 			continue
 		}

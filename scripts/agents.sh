@@ -9,7 +9,8 @@
 # LSTMs are then evaluated on the nine benchmarks beside searches of NINE schedules, and the
 # first one on generated test programs by a search of LONG beside searches of TEST; the
 # paper's agent is a rival of the first LSTM in both. The other models are evaluated on both
-# beside searches of OTHERS: by 1 of their first choices alone.
+# beside searches of OTHERS, which by 1 is their first choices alone, and ablations so on the
+# nine.
 #
 # Killed and called again it goes on where it was; STATE says where that is. What was trained
 # for longer since, or is to be evaluated in another way, is evaluated again.
@@ -35,12 +36,15 @@ agent() {
   fi
 }
 
-# evaluated NAME SET FLAGS… evaluates an agent unless that was done. An evaluation that was
-# interrupted keeps what it has measured, but is done again.
+# newest NAME prints the newest checkpoint of an agent.
+newest() { ls "$(run "$1")/models" | tail -n 1; }
+
+# evaluated NAME SET FLAGS… evaluates an agent unless that was done; a rival is the paper's.
+# An evaluation that was interrupted keeps what it has measured, but is done again.
 evaluated() {
   local done=$STATE/$1.$2 run how
   run=$(run "$1")
-  how="$(ls "$run/models" | tail -n 1) ${*:3}"
+  how="$(newest "$1") $(newest paper) ${*:3}"
   if [ "$(cat "$done" 2>/dev/null)" != "$how" ]; then
     bin/nestling eval --run "$run" --set "$2" "${@:3}"
     echo "$how" > "$done"

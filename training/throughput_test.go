@@ -7,6 +7,7 @@ import (
 
 	"nestling/env"
 	"nestling/measure"
+	"nestling/ppo"
 	"nestling/program"
 	"nestling/suite"
 )
@@ -53,7 +54,7 @@ func BenchmarkSchedules(b *testing.B) {
 // differentTasks are as many as an iteration has, none of which was there before.
 func differentTasks(programs []*program.Program, lab *measure.Lab, rng *rand.Rand, seen map[string]bool) []env.Task {
 	var tasks []env.Task
-	for len(tasks) < 48 {
+	for c := ppo.Defaults(); len(tasks) < c.Programs*c.Repeats; {
 		p := programs[rng.IntN(len(programs))]
 		s := randomSchedule(p, lab.Machine(), rng)
 		if key := p.Hash + s.String(); !seen[key] {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -51,8 +50,9 @@ eager, the reference schedules of the nine benchmarks, uniform random search, an
 network before training, and other agents; all with as many trials, or as many as --others
 says. PyTorch runs the benchmarks and generated programs, not those of a folder.
 
---set is nine (the benchmarks), test (generated programs), validation (those of another
-split; train is a third) or a folder of .mlir files.
+--set is nine (the benchmarks), test (generated programs), validation or train (those of the
+other splits: of the last, agents were trained on some) or a folder of .mlir files, which is
+a path: ./mine.
 Written into the run's folder: eval/SET.json, .csv and .png, and as SET.partial after each
 program until all are done.`,
 		Example: `  nestling eval
@@ -65,8 +65,11 @@ program until all are done.`,
 			if err := errors.Join(atLeastOne("trials", f.Trials), atLeastOne("count", f.count), atLeastOne("rounds", f.Rounds)); err != nil {
 				return err
 			}
-			if f.Others < 0 {
+			switch {
+			case f.Others < 0:
 				return fmt.Errorf("--others %d: give 0 for as many as --trials, or more", f.Others)
+			case f.Others > 0 && f.Trials == 1:
+				return fmt.Errorf("--others %d: with --trials 1 nothing is searched; leave it out, or give more trials", f.Others)
 			}
 			if _, err := search.Find(f.Method); err != nil {
 				return err
@@ -146,8 +149,7 @@ func (s *settings) eval(ctx context.Context, f evalFlags) (err error) {
 	return errors.Join(ctx.Err(), s.finishEvaluation(e, done == len(cases)))
 }
 
-// rivals loads the agents of runs, each named by what its training was set up with if that
-// is not our own, or else by its run: "paper", "lstm/run_1".
+// rivals loads the agents of runs.
 func (s *settings) rivals(lab *measure.Lab, runs []string) ([]eval.Rival, error) {
 	var all []eval.Rival
 	for _, run := range runs {
@@ -155,17 +157,23 @@ func (s *settings) rivals(lab *measure.Lab, runs []string) ([]eval.Rival, error)
 		if err != nil {
 			return nil, err
 		}
-		setup, err := training.Read(a.Run)
-		if err != nil {
-			return nil, err
-		}
-		name := cmp.Or(setup.Preset, fmt.Sprintf("%s/%s", a.Run.Model, filepath.Base(a.Run.Dir)))
+		name := rivalName(a)
 		if slices.ContainsFunc(all, func(r eval.Rival) bool { return r.Name == name }) {
-			return nil, fmt.Errorf("--beside %s: two agents are called %s", run, name)
+			return nil, fmt.Errorf("--beside %s: that agent, %s, is there already", run, name)
 		}
-		all = append(all, eval.Rival{Name: name, Policy: a.Policy(), Cost: a.Cost(), Rules: a.Rules()})
+		all = append(all, eval.Rival{Name: name, Run: a.Run.Dir, Policy: a.Policy(), Cost: a.Cost(), Rules: a.Rules()})
 	}
 	return all, nil
+}
+
+// rivalName is the run's name, with what its training was set up with if that is not our own:
+// "lstm/run_1", "paper lstm/run_3". Runs of other programs do not tell.
+func rivalName(a *agent.Agent) string {
+	name := fmt.Sprintf("%s/%s", a.Run.Model, filepath.Base(a.Run.Dir))
+	if setup, err := training.Read(a.Run); err == nil && setup.Preset != "" {
+		name = setup.Preset + " " + name
+	}
+	return name
 }
 
 // cases are the programs of a set, with what is known of each.
@@ -188,6 +196,11 @@ func (s *settings) cases(ctx context.Context, lab *measure.Lab, f evalFlags, sou
 		}
 	}
 	return cases, nil
+}
+
+// isSet tells the names of sets from paths of folders.
+func isSet(name string) bool {
+	return name == "nine" || slices.Contains(suite.Splits(), suite.Split(name))
 }
 
 // sourcesOf are those of a set's programs.
@@ -230,10 +243,14 @@ type evaluation struct {
 }
 
 func newEvaluation(a *agent.Agent, f evalFlags, threads int) *evaluation {
-	return &evaluation{agent: a, report: eval.Report{
-		Agent: a.String(), Beside: f.beside, Set: f.set, Trials: f.Trials, Others: f.Others, Search: f.Method, Seed: f.Seed, Rounds: f.Rounds, Threads: threads,
+	e := &evaluation{agent: a, report: eval.Report{
+		Agent: a.String(), Set: f.set, Trials: f.Trials, Others: f.Others, Search: f.Method, Seed: f.Seed, Rounds: f.Rounds, Threads: threads,
 		Machine: results.Machine(), Versions: results.ThisBuild(), Created: time.Now().UTC().Truncate(time.Second),
 	}}
+	for _, rival := range f.Rivals {
+		e.report.Beside = append(e.report.Beside, rival.Run)
+	}
+	return e
 }
 
 // explain finds out how the agent came to its first choices, and prints it for people.
@@ -254,10 +271,14 @@ func (e *evaluation) explain(cases []eval.Case, print bool) error {
 // partial is put to the name of an evaluation that has not come to its end.
 const partial = ".partial"
 
-// base is the path of the evaluation's files without what tells them apart.
+// base is the path of the evaluation's files without what tells them apart. Those of a
+// folder that is called like a set are not the set's.
 func (e *evaluation) base() string {
-	set := strings.ReplaceAll(e.report.Set, string(filepath.Separator), "_")
-	return filepath.Join(e.agent.Run.Dir, "eval", strings.Trim(set, "_."))
+	set := strings.Trim(strings.ReplaceAll(e.report.Set, string(filepath.Separator), "_"), "_.")
+	if set != e.report.Set && isSet(set) {
+		set += "_folder"
+	}
+	return filepath.Join(e.agent.Run.Dir, "eval", set)
 }
 
 // content is what the JSON file holds.

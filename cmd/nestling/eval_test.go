@@ -3,11 +3,15 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"nestling/agent"
 	"nestling/eval"
+	"nestling/results"
+	"nestling/training"
 )
 
 // In the CSV of an evaluation what failed is told from what was not asked.
@@ -30,5 +34,33 @@ b,,,1,,,,,,2,,,greedy random
 `
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// A folder that is called like a set has files of its own.
+func TestEvaluationsOfFoldersHaveTheirOwnFiles(t *testing.T) {
+	for set, want := range map[string]string{"test": "test", "test/": "test_folder", "./nine": "nine_folder", "a/b": "a_b"} {
+		e := evaluation{agent: &agent.Agent{Run: &results.Run{Dir: "run_0"}}, report: eval.Report{Set: set}}
+		if got := e.base(); got != filepath.Join("run_0", "eval", want) {
+			t.Errorf("%s is in %s", set, got)
+		}
+	}
+}
+
+// What was set up in another way is called so.
+func TestRivalsAreNamedByTheirSettings(t *testing.T) {
+	root := t.TempDir()
+	for _, preset := range []string{"", "paper"} {
+		run, err := results.NewRun(root, "lstm")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := (training.Setup{Model: "lstm", Preset: preset}).Save(run); err != nil {
+			t.Fatal(err)
+		}
+		want := strings.TrimSpace(preset + " lstm/" + filepath.Base(run.Dir))
+		if got := rivalName(&agent.Agent{Run: run}); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

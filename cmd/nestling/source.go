@@ -66,7 +66,7 @@ const shippedRun = "shipped/"
 // that ships with Nestling becomes a run. That can be asked for by name, too.
 func (s *settings) agentRun(name string) (*results.Run, error) {
 	model, asked := strings.CutPrefix(name, shippedRun)
-	if !asked {
+	if asked = asked && !strings.Contains(model, "/"); !asked {
 		run, err := s.openRun(name)
 		model = cmp.Or(name, defaultModel)
 		if !errors.Is(err, results.ErrNoModel) || !slices.Contains(agent.Shipped(), model) {
@@ -76,14 +76,14 @@ func (s *settings) agentRun(name string) (*results.Run, error) {
 	}
 	run, err := agent.Unpack(s.results, model)
 	if err == nil {
-		fmt.Fprintf(os.Stderr, "the one that ships with Nestling is unpacked into %s\n", run.Dir)
+		fmt.Fprintf(os.Stderr, "the %s that ships with Nestling is %s\n", model, run.Dir)
 	}
 	return run, err
 }
 
 // addAgent adds the flag that names an agent by its run.
 func addAgent(flags *pflag.FlagSet, run *string) {
-	flags.StringVar(run, "run", "", "agent: a run's folder, a model for its latest run, or shipped/MODEL for the one that ships (default: the one trained last)")
+	flags.StringVar(run, "run", "", "agent, and where results go: a run's folder, a model for its latest run, or shipped/MODEL for the one that ships (default: the one trained last)")
 }
 
 // loadAgent loads the agent of a run, which is named as agentRun has it.
