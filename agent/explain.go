@@ -20,7 +20,7 @@ type Explanation struct {
 	// policy and cost model choose together.
 	Instead string `json:"most_probable,omitempty"`
 	// Preferred is by how much more promising the schedule is than Instead, by both together:
-	// a difference of costmodel.Promise.
+	// a difference of costmodel.Outlook.
 	Preferred float64 `json:"above_most_probable,omitempty"`
 }
 
@@ -79,8 +79,7 @@ func (a *Agent) promise(space *env.Space, over *env.Episode) float64 {
 	if err != nil {
 		panic("agent: an answer is refused that was given before: " + err.Error())
 	}
-	score := a.cost.Scores([]costmodel.Features{costmodel.Describe(steps, over)})[0]
-	return costmodel.Promise(score, a.policy.LogProb(steps))
+	return costmodel.Outlook(a.policy, a.cost, steps, over)
 }
 
 // others is how many other answers the text of an explanation shows of each question.

@@ -99,12 +99,15 @@ const trust = 0.03
 func Promise(score, logProb float64) float64 { return score + trust*logProb }
 
 // Scores rank schedules of one program: the higher, the faster.
-func (m *Model) Scores(of []Features) []float64 {
+func (m *Model) Scores(of []Features) []float64 { return m.scores(of, 1) }
+
+// scores are Scores in which a share of what actions add counts.
+func (m *Model) scores(of []Features, share float32) []float64 {
 	if len(of) == 0 {
 		return nil
 	}
 	m.tape.Reset()
-	scores := m.mean.forward(m.tape, of, nil)
+	scores := m.mean.forward(m.tape, of, share, nil)
 	out := make([]float64, len(of))
 	for i, v := range scores.Data {
 		out[i] = float64(v)
@@ -151,7 +154,7 @@ func (m *Model) Learn(groups [][]Measured, rng *rand.Rand) (loss float64, err er
 		choices[i] = nn.Choice{Row: i, From: 2 * i, To: 2*i + 2}
 	}
 	m.tape.Reset()
-	logProb, _ := m.tape.Categorical(m.tape.Gather(m.learner.forward(m.tape, of, rng), pairs), len(choices), choices)
+	logProb, _ := m.tape.Categorical(m.tape.Gather(m.learner.forward(m.tape, of, 1, rng), pairs), len(choices), choices)
 	mean := m.tape.Scale(m.tape.Mean(logProb), -1)
 	m.tape.Backward(mean)
 	loss = float64(mean.Data[0])

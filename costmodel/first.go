@@ -21,6 +21,13 @@ const (
 	parents    = 3  // the best of all, which they are neighbours of
 )
 
+// doubted is the share of what actions add to a score that counts in a first choice. Nothing
+// will correct that, and by actions alone schedules seem good that are only unlike those met:
+// on 304 validation programs first choices of four agents came to mean rewards of 0.109, 0.119,
+// 0.105 and 0.119 by whole scores, and to 0.119, 0.128, 0.108 and 0.124 so (the first by 0.25);
+// by none of what actions add, to 0.101.
+const doubted = 0.3
+
 // First is a policy's first choice for a program, of which nothing is measured: of what it
 // draws, the default schedule and what differs from the best of those in one answer, round
 // after round, the schedule that is best by what the model and the policy think of it
@@ -29,7 +36,7 @@ func First(p *policy.Policy, m *Model, space *env.Space) *env.Episode {
 	if m == nil {
 		return play(p, []*env.Episode{space.NewEpisode()}, nil)[0].episode
 	}
-	c := newClimb(p, m, space)
+	c := newClimb(p, m, space, doubted)
 	rng := rand.New(rand.NewPCG(2, drawn))
 	for range rounds {
 		c.add(c.around(rng))
@@ -37,13 +44,19 @@ func First(p *policy.Policy, m *Model, space *env.Space) *env.Episode {
 	return c.best[0].episode
 }
 
-// Glance is First without looking around what is drawn, in a tenth of the time: for looks at
-// many programs while both learn.
+// Glance is First by whole scores and without looking around what is drawn, in a tenth of the
+// time: for looks at many programs while both learn.
 func Glance(p *policy.Policy, m *Model, space *env.Space) *env.Episode {
 	if m == nil {
 		return First(p, m, space)
 	}
-	return newClimb(p, m, space).best[0].episode
+	return newClimb(p, m, space, 1).best[0].episode
+}
+
+// Outlook is how promising First finds a schedule, by the steps that lead to it and the episode
+// that they have ended.
+func Outlook(p *policy.Policy, m *Model, steps []env.Step, over *env.Episode) float64 {
+	return Promise(m.scores([]Features{Describe(steps, over)}, doubted)[0], p.LogProb(steps))
 }
 
 // climb is a local search for what is most promising, without measurements.
@@ -51,6 +64,7 @@ type climb struct {
 	policy *policy.Policy
 	model  *Model
 	space  *env.Space
+	share  float32         // of what actions add to scores
 	seen   map[string]bool // schedules that were looked at
 	best   []candidate     // the parents, the most promising first
 }
@@ -61,8 +75,8 @@ type candidate struct {
 }
 
 // newClimb begins with what is drawn.
-func newClimb(p *policy.Policy, m *Model, space *env.Space) *climb {
-	c := &climb{policy: p, model: m, space: space, seen: map[string]bool{}}
+func newClimb(p *policy.Policy, m *Model, space *env.Space, share float32) *climb {
+	c := &climb{policy: p, model: m, space: space, share: share, seen: map[string]bool{}}
 	c.add(c.draws())
 	return c
 }
@@ -110,7 +124,7 @@ func (c *climb) add(all []played) {
 			fresh, of = append(fresh, a), append(of, Describe(a.steps, a.episode))
 		}
 	}
-	for i, score := range c.model.Scores(of) {
+	for i, score := range c.model.scores(of, c.share) {
 		if len(c.best) == parents && score <= c.best[parents-1].promise {
 			continue // no policy could make it more promising: a logarithm is 0 at most
 		}

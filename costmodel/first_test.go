@@ -101,7 +101,7 @@ func TestAround(t *testing.T) {
 		t.Fatal(err)
 	}
 	space := env.NewSpace(envtest.Matmul(64, 96, 128), machine, env.Rules{})
-	c := newClimb(p, New(rng), space)
+	c := newClimb(p, New(rng), space, 1)
 	if len(c.best) != parents || c.best[0].promise < c.best[parents-1].promise {
 		t.Fatalf("%d parents, of promise %v to %v", len(c.best), c.best[0].promise, c.best[len(c.best)-1].promise)
 	}

@@ -46,9 +46,10 @@ func (n *network) parameters() []*nn.Parameter {
 // typical is about how many actions a schedule has: sums over them are scaled by it.
 const typical = 4
 
-// forward gives scores, [schedules, 1]. While it learns, numbers that rng draws drop out.
-func (n *network) forward(t *nn.Tape, of []Features, rng *rand.Rand) *nn.Tensor {
-	return t.Add(n.scoreActions(t, of, rng), t.Scale(n.logTime(t, of, rng), -1))
+// forward gives scores, [schedules, 1], in which a share of what actions add counts. While it
+// learns, numbers that rng draws drop out.
+func (n *network) forward(t *nn.Tape, of []Features, share float32, rng *rand.Rand) *nn.Tensor {
+	return t.Add(t.Scale(n.scoreActions(t, of, rng), share), t.Scale(n.logTime(t, of, rng), -1))
 }
 
 // scoreActions makes of the actions what the nests do not show, [schedules, 1].
