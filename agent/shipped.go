@@ -68,8 +68,8 @@ func Unpack(root, model string) (*results.Run, error) {
 // and to look at one that ships does not make it the latest.
 var shippedAge = time.Unix(0, 0)
 
-// alreadyUnpacked finds the run under root that is nothing but a shipped checkpoint, nil if there is
-// none: trained on, it is another agent.
+// alreadyUnpacked finds the run under root that is nothing but a shipped checkpoint, nil if
+// there is none: trained on, it is another agent.
 func alreadyUnpacked(root, model, name string) (*results.Run, error) {
 	state, err := shipped.ReadFile(path.Join("shipped", model, name, results.StateFile))
 	if err != nil {

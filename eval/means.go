@@ -80,22 +80,18 @@ func Rivals(rows []*Row) []string {
 
 // Families lists those that several programs are of, but not all, in order.
 func Families(rows []*Row) []string {
+	counts := map[string]int{}
+	for _, r := range rows {
+		counts[r.Family]++
+	}
 	var out []string
-	for family, n := range countFamilies(rows) {
+	for family, n := range counts {
 		if family != "" && n > 1 && n < len(rows) {
 			out = append(out, family)
 		}
 	}
 	slices.Sort(out)
 	return out
-}
-
-func countFamilies(rows []*Row) map[string]int {
-	counts := map[string]int{}
-	for _, r := range rows {
-		counts[r.Family]++
-	}
-	return counts
 }
 
 // OfFamily lists the programs of a family.

@@ -51,19 +51,22 @@ type Comparison struct {
 // Summarize fills in what follows from the programs.
 func (r *Report) Summarize() {
 	r.Means, r.Comparisons = nil, nil
+	asked := Asked(r.Programs)
 	for _, family := range append(Families(r.Programs), "") {
 		rows := r.Programs
 		if family != "" {
 			rows = OfFamily(rows, family)
 		}
-		for _, name := range Asked(r.Programs) {
+		for _, name := range asked {
 			r.Means = append(r.Means, meanOf(rows, name, family))
 		}
 	}
-	asked := Asked(r.Programs)
 	for _, name := range []string{Greedy, Search} {
+		if !slices.Contains(asked, name) {
+			continue
+		}
 		for _, other := range asked {
-			if other == name || !slices.Contains(asked, name) {
+			if other == name {
 				continue
 			}
 			won, of := Wins(r.Programs, name, other)

@@ -178,7 +178,7 @@ func targets() []target {
 func writeSpeeds(w io.Writer, speeds []Speed) {
 	fmt.Fprint(w, "## Nestling's own speed\n\n`go test -bench`, medians; one core where it does not say otherwise.\n\n| what | measured | goal |\n|---|---|---|\n")
 	for _, t := range targets() {
-		measured := "–"
+		measured := none
 		for _, s := range speeds {
 			if values := s.Values[t.unit]; s.of(t.benchmark) && len(values) > 0 {
 				measured = fmt.Sprintf(t.show, t.scale*stats.Median(values))

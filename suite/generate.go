@@ -38,8 +38,8 @@ const (
 
 var splits = []Split{Train, Validation, Test}
 
-// Splits lists them.
-func Splits() []Split { return slices.Clone(splits) }
+// Known tells the splits that there are from other names.
+func (s Split) Known() bool { return slices.Contains(splits, s) }
 
 // work is from how much to how much a program does: floating-point operations,
 // or elements moved where those are more.
@@ -76,7 +76,7 @@ func Generate(split Split, seed uint64, n int) []Program {
 // names a split or a family that there is not, or tells that there are not n
 // different programs.
 func GenerateFamilies(split Split, seed uint64, n int, families []string) ([]Program, error) {
-	if !slices.Contains(splits, split) {
+	if !split.Known() {
 		return nil, fmt.Errorf("no split %q; there are train, validation, test", split)
 	}
 	chosen := recipes

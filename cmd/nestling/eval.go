@@ -46,7 +46,7 @@ func evalCommand(s *settings) *cobra.Command {
 		Short: "How good an agent is on programs it has not seen",
 		Long: `Lets an agent schedule programs that it was not trained on, and measures its first
 choice and its best of some trials beside unscheduled loops, the default schedule, PyTorch
-eager, the reference schedules of the nine benchmarks, uniform random search, and the same
+eager, the reference schedules of the nine benchmarks, uniform random search, the same
 network before training, and other agents; all with as many trials, or as many as --others
 says. PyTorch runs the benchmarks and generated programs, not those of a folder.
 
@@ -74,7 +74,7 @@ program until all are done.`,
 			if _, err := search.Find(f.Method); err != nil {
 				return err
 			}
-			if c.Flags().Changed("count") && !slices.Contains(suite.Splits(), suite.Split(f.set)) {
+			if c.Flags().Changed("count") && !suite.Split(f.set).Known() {
 				return fmt.Errorf("--count is how many programs to generate; --set %s has those that it has", f.set)
 			}
 			return s.eval(c.Context(), f)
@@ -200,14 +200,14 @@ func (s *settings) cases(ctx context.Context, lab *measure.Lab, f evalFlags, sou
 
 // isSet tells the names of sets from paths of folders.
 func isSet(name string) bool {
-	return name == "nine" || slices.Contains(suite.Splits(), suite.Split(name))
+	return name == "nine" || suite.Split(name).Known()
 }
 
 // sourcesOf are those of a set's programs.
 func sourcesOf(f evalFlags) ([]suite.Program, error) {
 	var sources []suite.Program
 	switch {
-	case slices.Contains(suite.Splits(), suite.Split(f.set)):
+	case suite.Split(f.set).Known():
 		return suite.Generate(suite.Split(f.set), f.Seed, f.count), nil
 	case f.set == "nine":
 		for _, b := range suite.Nine() {
